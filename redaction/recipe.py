@@ -45,7 +45,7 @@ def real_data(
         records += read_records(d['labels'], images, source=name); pages |= read_gold(d['labels']).pages
     return records, Gold(pages)
 
-# %% ../nbs/27_recipe.ipynb #2237d3a5
+# %% ../nbs/27_recipe.ipynb #5092ba1b
 def train_base(
     params: dict,    # Checked parameters
     out: Path,       # Folder of the run
@@ -55,11 +55,11 @@ def train_base(
     s, t, m = params['synth'], params['train'], params['model']
     write_dataset(out/'synth', s['pages'], seed=params['seed'] * 1000, size=s['size'], workers=max(1, t['workers']))
     if (out/'base.pt').exists(): return out/'base.pt'
-    records = read_records(out/'synth'/'annotations.json', out/'synth', source='synth'); k = max(1, len(records) // 20)
+    records = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(records) // 20)
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #8085681f
+# %% ../nbs/27_recipe.ipynb #a27cdc7f
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -69,7 +69,7 @@ def fine_tune(
     "Fine-tune the base on real pages in a mix with drawn ones"
     if path.exists(): return load_net(path)
     t, f = params['train'], params['finetune']
-    drawn = read_records(out/'synth'/'annotations.json', out/'synth', source='synth'); k = max(1, len(drawn) // 20)
+    drawn = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(drawn) // 20)
     mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
     net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, t['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
     save_net(net, path, params['model'])
