@@ -69,7 +69,6 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--pages', type=int, default=100); ap.add_argument('--pdfs', type=int, default=20); ap.add_argument('--out', type=Path); ap.add_argument('--seed', type=int, default=900_000)
     a = ap.parse_args()
-    from PIL import Image
     from redaction.predict import Predictor
     from redaction.synth import make_page
     p, alarms, n = Predictor(), 0, 0

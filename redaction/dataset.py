@@ -79,7 +79,7 @@ def read_image(
     if im is None: raise LabelError(f'{path}: no such picture, or not one that can be read')
     return cv2.cvtColor(im, cv2.COLOR_BGR2RGB)
 
-# %% ../nbs/14_dataset.ipynb #c334b6fa
+# %% ../nbs/14_dataset.ipynb #d0ba17b1
 def render_labelled(
     labels: str | Path,  # COCO file whose images name a `document` and a `page`
     pdfs: str | Path,    # Folder that holds `document`.pdf
@@ -95,7 +95,8 @@ def render_labelled(
         with open_document(Path(pdfs)/f'{name}.pdf') as doc:
             for im in ims:
                 a = doc.page(im['page'], long_side=max(im['width'], im['height'])).image
-                if (a.shape[1], a.shape[0]) != (im['width'], im['height']): raise LabelError(f'{labels}: {im["file_name"]}: labelled at {im["width"]} x {im["height"]}, the page gives {a.shape[1]} x {a.shape[0]}')
+                if max(abs(a.shape[1] - im['width']), abs(a.shape[0] - im['height'])) > 2: raise LabelError(f'{labels}: {im["file_name"]}: labelled at {im["width"]} x {im["height"]}, the page gives {a.shape[1]} x {a.shape[0]}')
+                if a.shape[1::-1] != (im['width'], im['height']): a = cv2.resize(a, (im['width'], im['height']))  # renderers round differently
                 write_whole(out/im['file_name'], cv2.imencode('.png', a if a.ndim == 2 else cv2.cvtColor(a, cv2.COLOR_RGB2BGR))[1].tobytes())
     return out
 
@@ -167,7 +168,7 @@ def wear(
     if rng.random() < .15: a = np.ascontiguousarray(a[..., rng.permutation(3)])
     return a
 
-# %% ../nbs/14_dataset.ipynb #2fae5586
+# %% ../nbs/14_dataset.ipynb #406add82
 class Crops:
     "Training crops drawn from labelled pages in a given mix"
     def __init__(self,
@@ -176,9 +177,11 @@ class Crops:
         size: int = 512,                      # Side of a crop in pixels
         mix: dict[str, float] | None = None,  # Share of each `source`; by the number of pages when None
         seed: int = 0,                        # Same seed, same crops
-        scales: tuple[float, float] = (.7, 1.4), # Range of the resize around the model's own size
+        scales: tuple[float, float] = (.55, 1.4), # Range of the resize around the model's own size
         worn: bool = True,                    # Change the pixels too
+        hold: bool = False,                   # Keep decoded pages in memory, about 2.5 MB each
     ):
+        self.held = {r.path: read_image(r.path) for r in records} if hold else {}
         self.by = defaultdict(list)
         for r in records: self.by[r.source].append(r)
         self.mix = mix or {s: len(v) for s, v in self.by.items()}
@@ -192,12 +195,12 @@ class Crops:
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.seed, self.epoch, i])
         of = self.by[self.sources[rng.choice(len(self.p), p=self.p)]]
-        r = of[rng.integers(len(of))]; im = read_image(r.path)
+        r = of[rng.integers(len(of))]; im = self.held[r.path] if self.held else read_image(r.path)
         s = LONG_SIDE / max(im.shape[:2]) * np.exp(rng.uniform(*np.log(self.scales)))
         a, m, b = crop(im, r, self.size, s, rng)
         return (wear(a, rng) if self.worn else a), m, b
 
-# %% ../nbs/14_dataset.ipynb #c07d18b3
+# %% ../nbs/14_dataset.ipynb #f0a518c2
 def dataloaders(
     train: Sequence[Record],              # Pages to learn from
     valid: Sequence[Record],              # Pages to watch, of other documents
@@ -207,13 +210,14 @@ def dataloaders(
     mix: dict[str, float] | None = None,  # Share of each source
     seed: int = 0,                        # Same seed, same crops
     workers: int = 1,                     # Processes that cut crops
+    hold: bool = False,                   # Keep decoded pages in memory; pays for more than a few crops a page
 )->Any:                                   # fastai `DataLoaders`
     "Batches for a fastai `Learner`: bytes (bs, size, size, 3), maps (bs, 6, size / 2, size / 2) and boxes (bs, `MAX_BOXES`, 5)"
     from fastai.data.core import DataLoaders
     from fastai.data.load import DataLoader
     both = {r.document for r in train} & {r.document for r in valid}
     if both: raise ValueError(f'Document {sorted(both)[0]!r} stands in training and in validation; split by document (see `crossval.folds`)')
-    t, v = Crops(train, n, size, mix, seed), Crops(valid, max(bs, min(n // 10, 128)), size, None, seed + 10_000, (1., 1.), False)
+    t, v = Crops(train, n, size, mix, seed, hold=hold), Crops(valid, max(bs, min(n // 10, 128)), size, None, seed + 10_000, (1., 1.), False)
     dls = DataLoaders(DataLoader(t, bs=bs, shuffle=False, drop_last=True, num_workers=workers), DataLoader(v, bs=bs, num_workers=0))
     dls.n_inp = 1                                                  # the crop is what goes in, maps and boxes are what is asked
     return dls

@@ -6,21 +6,20 @@
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops', 'BrainFloat',
            'Average', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
-# %% ../nbs/22_detect.ipynb #f6528b7a
+# %% ../nbs/22_detect.ipynb #f7860c28
 import json, warnings
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
 from fastai.callback.core import Callback
-from fastai.callback.schedule import *
+from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
 from fastai.learner import Learner
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .boxes import LONG_SIDE, N_MAPS, NO_KIND, decode, prepare, suppress
+from .boxes import N_MAPS, NO_KIND, decode, prepare, suppress
 from .core import KINDS, Detections, Page, write_whole
 from .dataset import Record, dataloaders, read_image
 
@@ -89,12 +88,18 @@ class MapNet(nn.Module):
         for d, u, skip in zip(self.down, self.up, f[-2:0:-1]): y = u(F.interpolate(d(y), scale_factor=2., mode='nearest') + skip)
         return F.pixel_shuffle(self.head(y), 2)
 
-# %% ../nbs/22_detect.ipynb #c042e227
-def _dice(p: Tensor, t: Tensor) -> Tensor:
-    "One minus the soft Dice coefficient, per picture and channel"
-    num, den = (p * t).sum((2, 3)), (p + t).sum((2, 3))
-    return 1 - (2 * num + 10) / (den + 10)
+# %% ../nbs/22_detect.ipynb #3b69bf2d
+def _focal(out: Tensor, t: Tensor, gamma: float = 1.5) -> Tensor:
+    "Focal loss of each map, divided by its number of positive pixels, shape (channels,)"
+    bce, p = F.binary_cross_entropy_with_logits(out, t, reduction='none'), out.detach().sigmoid()
+    return (bce * (t - p).abs() ** gamma).sum((0, 2, 3)) / t.sum((0, 2, 3)).clamp(min=100)
 
+def _dice(p: Tensor, t: Tensor) -> Tensor:
+    "One minus the soft Dice coefficient of each map over the batch, shape (channels,)"
+    num, den = (p * t).sum((0, 2, 3)), (p + t).sum((0, 2, 3))
+    return 1 - (2 * num + 1) / (den + 1)
+
+# %% ../nbs/22_detect.ipynb #0ba7f62a
 @patch
 def loss(self: MapNet,
     out: Tensor,     # Output, logits, shape (n, `N_MAPS`, h, w)
@@ -103,10 +108,8 @@ def loss(self: MapNet,
 )->Tensor:           # One number
     "Compare drawn maps with true ones"
     t = maps[:, :5].float()
-    weight = 1 + t * t.new_tensor([1., 2, 2, 2, 2])[None, :, None, None]
-    bce = F.binary_cross_entropy_with_logits(out[:, :5], t, weight)
     kind = F.cross_entropy(out[:, 5:], maps[:, 5].long(), ignore_index=NO_KIND, reduction='sum') / (maps[:, 5] != NO_KIND).sum().clamp(min=1)
-    return 3 * bce + _dice(out[:, :5].sigmoid(), t).mean() + .3 * kind
+    return _focal(out[:, :5], t).mean() + _dice(out[:, :5].sigmoid(), t).mean() + .3 * kind
 
 # %% ../nbs/22_detect.ipynb #5d94937c
 @patch
@@ -199,22 +202,22 @@ class BrainFloat(Callback):
         self.cast.__exit__(None, None, None)
         if torch.is_tensor(self.pred): self.learn.pred = self.pred.float()
 
-# %% ../nbs/22_detect.ipynb #a72b26d6
+# %% ../nbs/22_detect.ipynb #caeefbc2
 class Average(Callback):
     "Keep an exponential moving average of the weights, and use it from the end of the fit on"
     order = 90
-    def __init__(self, decay: float = .998): self.decay = decay
+    def __init__(self, decay: float = .996): self.decay = decay
     def before_fit(self):
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
         self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True)
     def after_step(self): self.mean.update_parameters(self.model)
     def after_fit(self): self.model.load_state_dict(self.mean.module.state_dict())
 
-# %% ../nbs/22_detect.ipynb #8573e564
+# %% ../nbs/22_detect.ipynb #7cc1d358
 def learner(
     dls: Any,                  # From `dataset.dataloaders`
     net: nn.Module,            # From `make_net`
-    decay: float = .998,       # Of the moving average of weights
+    decay: float = .996,       # Of the moving average of weights
     **kwargs: Any,             # For fastai's `Learner`
 )->Learner:                    # Ready for `lr_find` and `fit_one_cycle`
     "A fastai `Learner` for either architecture"
@@ -256,7 +259,7 @@ def load_net(
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
-# %% ../nbs/22_detect.ipynb #79acaa15
+# %% ../nbs/22_detect.ipynb #9e216f9b
 def fit(
     net: nn.Module,               # Network to train, changed in place
     train: Sequence[Record],      # Pages to learn from
@@ -274,6 +277,6 @@ def fit(
     "Train a network on crops"
     from fastai.callback.progress import CSVLogger
     torch.manual_seed(seed)
-    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
+    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
     with learn.no_bar(): learn.fit_one_cycle(epochs, lr, pct_start=.15)
     return learn.model.eval()

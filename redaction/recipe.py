@@ -5,20 +5,19 @@
 # %% auto #0
 __all__ = ['SECTIONS', 'check_params', 'real_data', 'train_base', 'fine_tune', 'validate', 'judge', 'train', 'export_run']
 
-# %% ../nbs/27_recipe.ipynb #8f7bcc05
+# %% ../nbs/27_recipe.ipynb #deb9d62a
 import json
 from pathlib import Path
 from typing import Any, Callable, Sequence
-import numpy as np
 from .core import Page, SettingsError, sha256, write_whole
-from .crossval import CrossValidation, cross_validate, folds, hash_pages
-from .dataset import Record, read_image, read_records, render_labelled
+from .crossval import CrossValidation, cross_validate, hash_pages
+from .dataset import Record, read_records, render_labelled
 from .detect import find, fit, load_net, make_net, save_net
 from .evaluate import Gold, best_threshold, coco_map, read_gold, score_pages
 
-# %% ../nbs/27_recipe.ipynb #6e56c5fd
+# %% ../nbs/27_recipe.ipynb #8ca84615
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),
-                                            finetune=('epochs', 'crops', 'lr', 'mix'), evaluate=('folds',))
+                                            finetune=('epochs', 'crops', 'crop', 'lr', 'mix'), evaluate=('folds',))
 
 def check_params(
     params: dict,  # What `params.yaml` holds
@@ -59,7 +58,7 @@ def train_base(
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #a27cdc7f
+# %% ../nbs/27_recipe.ipynb #eb94e476
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -71,7 +70,7 @@ def fine_tune(
     t, f = params['train'], params['finetune']
     drawn = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(drawn) // 20)
     mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
-    net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, t['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
+    net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, f['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
     save_net(net, path, params['model'])
     return net
 
