@@ -79,10 +79,10 @@ def _polygon_sides(sides: np.ndarray, pts: np.ndarray) -> None:
         cv2.line(m, (round(x0 - .5), round(y0 - .5)), (round(x1 - .5), round(y1 - .5)), 1, 2)
         np.maximum(sides[j], m, out=sides[j])
 
-# %% ../nbs/02_boxes.ipynb #d201d956
+# %% ../nbs/02_boxes.ipynb #f14531ec
 SHARPEN: float = 1.5                                             # Training with the focal loss leaves probabilities soft
 LIFT: np.ndarray = np.array([1., 0, 0, 0, 0], np.float32)[:, None, None]  # Rather too much `inner` than a broken box
-LEVELS: tuple[tuple[float, float], ...] = ((.5, .5), (.3, .7), (.5, .25), (.75, .6))  # (inner at least, sides at most) of each cut
+LEVELS: tuple[tuple[float, float], ...] = ((.5, .5), (.3, .7), (.5, .25), (.75, .6), (.6, .4), (.4, .15))  # (inner at least, sides at most) of each cut
 
 def _pieces(inner: np.ndarray, sides: np.ndarray) -> np.ndarray:
     "Bounding boxes of the connected pieces at each level, in map pixels, shape (n, 4)"

@@ -58,16 +58,17 @@ def train_base(
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #eb94e476
+# %% ../nbs/27_recipe.ipynb #0906d855
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
     real: Sequence[Record],    # Real pages to learn from
     path: Path,                # File to write the network to; one that is there is taken as it is
+    last: bool = False,        # For the package: what section `final` says overrides `finetune`
 )->Any:                        # The trained network
     "Fine-tune the base on real pages in a mix with drawn ones"
     if path.exists(): return load_net(path)
-    t, f = params['train'], params['finetune']
+    t, f = params['train'], params['finetune'] | (params.get('final') or {} if last else {})
     drawn = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(drawn) // 20)
     mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
     net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, f['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
@@ -103,7 +104,7 @@ def judge(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
-# %% ../nbs/27_recipe.ipynb #510f6a89
+# %% ../nbs/27_recipe.ipynb #e0d5864a
 def train(
     params: dict,             # What `params.yaml` holds
     out: str | Path,          # Folder of the run
@@ -119,7 +120,7 @@ def train(
         judged = judge(cv, gold, records)
         for s, t in judged['tables'].items(): say(f'{s}\n{t}')
     else: judged = dict(threshold=.5, sets={}, tables={})
-    say('training on everything'); fine_tune(params, out, records, out/'net.pt')
+    say('training on everything'); fine_tune(params, out, records, out/'net.pt', last=True)
     judged['data'] = {s: f'{sum(r.source == s for r in records)} pages of {len({r.document for r in records if r.source == s})} documents, labels sha256 {sha256(d["labels"])[:12]}'
                       for s, d in (params.get('data') or {}).items() if any(r.source == s for r in records)} | dict(synth=f'{params["synth"]["pages"]} pages drawn from seed {params["seed"] * 1000}')
     write_whole(out/'judged.json', json.dumps(judged, indent=1))
