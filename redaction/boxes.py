@@ -6,11 +6,11 @@
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
            'suppress', 'decode']
 
-# %% ../nbs/02_boxes.ipynb #2fdffc31
+# %% ../nbs/02_boxes.ipynb #159401f2
 from typing import Any
 import cv2
 import numpy as np
-from .core import KINDS, Detections, as_boxes
+from .core import KINDS, Detections, as_boxes, iou_matrix
 
 # %% ../nbs/02_boxes.ipynb #a5d9d6e3
 LONG_SIDE: int = 1024  # Pixels of the longer side of a page as the model sees it
@@ -165,7 +165,46 @@ def suppress(
         if alive[i]: alive[i + 1:] &= ~hit[i, i + 1:]
     return order[alive]
 
-# %% ../nbs/02_boxes.ipynb #2548badb
+# %% ../nbs/02_boxes.ipynb #f1929e63
+def _cuts(left: np.ndarray, right: np.ndarray, jump: float = 4) -> list[int]:
+    "Rows at which the ends of a shape move by `jump` map pixels or more, with the first and the last"
+    cuts = [0]
+    for k in range(2, len(left)):
+        i = cuts[-1]
+        if k - i < 2: continue
+        moved = [max(abs(l - np.median(left[i:k])), abs(r - np.median(right[i:k]))) for l, r in ((left[k], right[k]), (np.median(left[k:k + 3]), np.median(right[k:k + 3])))]
+        if min(moved) >= jump: cuts.append(k)
+    return [*cuts, len(left)]
+
+def _stepped(cut: np.ndarray, least: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
+    "Pieces of a mask whose outline has steps: the box around each, shape (4,), and the boxes between its steps, shape (n, 4)"
+    out = []
+    n, label, stats, _ = cv2.connectedComponentsWithStats(cut, connectivity=4)
+    for c in range(1, n):
+        x, y, w, h, area = stats[c]
+        if h < 2 * least or area < 30 or area > .93 * w * h: continue
+        m = label[y:y + h, x:x + w] == c
+        left, right = m.argmax(1), w - m[:, ::-1].argmax(1); at = _cuts(left, right)
+        parts = [[x + np.median(left[i:j]), y + i, x + np.median(right[i:j]), y + j] for i, j in zip(at[:-1], at[1:]) if j - i >= least]
+        if len(parts) > 1: out.append((np.array([x, y, x + w, y + h], float), np.array(parts, float)))
+    return out
+
+# %% ../nbs/02_boxes.ipynb #2359e1d1
+def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[np.ndarray]) -> Detections:
+    "Cut black and gray boxes at the steps of their outline; boxes in map pixels"
+    keep, new = np.ones(len(found), bool), []
+    for least, most in LEVELS[:3:2]:
+        for around, parts in _stepped(((inner > least) & (sides.max(0) < most)).astype(np.uint8)):
+            iou = iou_matrix([around], found.xyxy)[0]; j = int(iou.argmax())
+            if iou[j] < .6 or not keep[j] or found.kind[j] not in ('black', 'gray'): continue
+            keep[j] = False; xyxy, support = _place(parts + [-1, -1, 1, 1], cums, reach=2)
+            xyxy = np.where(support > .15, xyxy, parts)             # along the seam nothing shows but the step
+            new.append(Detections(xyxy, [found.score[j]] * len(xyxy), [found.kind[j]] * len(xyxy)))
+    if not new: return found
+    all_ = Detections.merge([found[keep], *new])
+    return all_[suppress(all_.xyxy, all_.score, .45, .8)]
+
+# %% ../nbs/02_boxes.ipynb #fbea72cf
 def decode(
     maps: np.ndarray,         # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     threshold: float = .3,    # Boxes scored lower are dropped
@@ -189,7 +228,8 @@ def decode(
     stay = suppress(boxes, score)
     boxes, score = boxes[stay], score[stay]
     kinds = np.stack([_box_mean(cv2.integral(k.astype(np.float32), sdepth=cv2.CV_64F), boxes + [1, 1, -1, -1]) for k in _softmax(maps[5:])], 1) if len(boxes) else np.zeros((0, 4))
-    return Detections(boxes * STRIDE, score.clip(0, 1), [KINDS[i] for i in kinds.argmax(1)])
+    found = Detections(boxes, score.clip(0, 1), [KINDS[i] for i in kinds.argmax(1)])
+    return _split(found, inner, sides, cums).scale(STRIDE) if len(found) else found
 
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
