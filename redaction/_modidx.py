@@ -17,6 +17,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.boxes._through': ('boxes.html#_through', 'redaction/boxes.py'),
                                  'redaction.boxes.decode': ('boxes.html#decode', 'redaction/boxes.py'),
                                  'redaction.boxes.encode': ('boxes.html#encode', 'redaction/boxes.py'),
+                                 'redaction.boxes.plausible': ('boxes.html#plausible', 'redaction/boxes.py'),
                                  'redaction.boxes.prepare': ('boxes.html#prepare', 'redaction/boxes.py'),
                                  'redaction.boxes.suppress': ('boxes.html#suppress', 'redaction/boxes.py')},
             'redaction.cli': { 'redaction.cli.Format': ('cli.html#format', 'redaction/cli.py'),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'suppress', 'decode']
+           'suppress', 'decode', 'plausible']
 
 # %% ../nbs/02_boxes.ipynb #159401f2
 from typing import Any
@@ -204,11 +204,12 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #fbea72cf
+# %% ../nbs/02_boxes.ipynb #8aa3ab4d
 def decode(
     maps: np.ndarray,         # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     threshold: float = .3,    # Boxes scored lower are dropped
     min_side: float = 4.,     # Boxes with a side shorter than this many pixels of the prepared page are dropped
+    min_area: float = 160.,   # So are boxes of a smaller area, in squared pixels: less than two letters
 )->Detections:                # In pixels of the prepared page
     "Read the boxes off the model's maps"
     if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
@@ -223,7 +224,7 @@ def decode(
     filled = _filled(integral, boxes + [1, 1, -1, -1])
     through = np.array([_through(sides, b) for b in boxes])
     score = _score(filled, support, through)
-    keep = (score >= threshold) & ((boxes[:, 2:] - boxes[:, :2]) * STRIDE >= min_side).all(1)
+    keep = (score >= threshold) & ((boxes[:, 2:] - boxes[:, :2]) * STRIDE >= min_side).all(1) & ((boxes[:, 2:] - boxes[:, :2]).prod(1) * STRIDE**2 >= min_area)
     boxes, score = boxes[keep], score[keep]
     stay = suppress(boxes, score)
     boxes, score = boxes[stay], score[stay]
@@ -238,3 +239,19 @@ def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.n
 
 def _softmax(a: np.ndarray) -> np.ndarray:
     e = np.exp(a - a.max(0)); return e / e.sum(0)
+
+# %% ../nbs/02_boxes.ipynb #c4f31ef1
+def plausible(
+    page: np.ndarray,    # Prepared page, uint8, shape (H, W, 3)
+    found: Detections,   # Boxes in its pixels
+    near: int = 40,      # Shades this far from the middle one count as the same
+    least: float = .6,   # Share of pixels that must be
+)->Detections:           # Without the gray and coloured boxes that are not of one shade
+    "Drop filled boxes that are not filled"
+    keep = np.ones(len(found), bool)
+    for i, (b, k) in enumerate(zip(found.xyxy, found.kind)):
+        if k not in ('gray', 'color'): continue
+        x0, y0, x1, y1 = np.round(b).astype(int); dx, dy = max(1, (x1 - x0) // 10), max(1, (y1 - y0) // 8)
+        a = page[max(0, y0 + dy):max(0, y1 - dy), max(0, x0 + dx):max(0, x1 - dx)].mean(2)
+        if a.size > 10: keep[i] = (np.abs(a - np.median(a)) <= near).mean() >= least
+    return found[keep]

@@ -6,7 +6,7 @@
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops', 'BrainFloat',
            'Average', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
-# %% ../nbs/22_detect.ipynb #f7860c28
+# %% ../nbs/22_detect.ipynb #90939ddc
 import json, warnings
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_f
 from fastai.learner import Learner
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .boxes import N_MAPS, NO_KIND, decode, prepare, suppress
+from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, suppress
 from .core import KINDS, Detections, Page, write_whole
 from .dataset import Record, dataloaders, read_image
 
@@ -111,14 +111,15 @@ def loss(self: MapNet,
     kind = F.cross_entropy(out[:, 5:], maps[:, 5].long(), ignore_index=NO_KIND, reduction='sum') / (maps[:, 5] != NO_KIND).sum().clamp(min=1)
     return _focal(out[:, :5], t).mean() + _dice(out[:, :5].sigmoid(), t).mean() + .3 * kind
 
-# %% ../nbs/22_detect.ipynb #5d94937c
+# %% ../nbs/22_detect.ipynb #09e01f7b
 @patch
 def boxes(self: MapNet,
     x: Tensor,                 # Prepared pages, uint8, shape (n, h, w, 3)
     threshold: float = .3,     # Boxes scored lower are dropped
 )->list[Detections]:           # For each page, in its pixels
     "Find redactions on prepared pages"
-    with torch.inference_mode(): return [decode(o, threshold) for o in self(x).float().cpu().numpy()]
+    with torch.inference_mode(): out = self(x).float().cpu().numpy()
+    return [plausible(p, decode(o, threshold)) for p, o in zip(x.cpu().numpy(), out)]
 
 # %% ../nbs/22_detect.ipynb #580836c5
 class DenseNet(nn.Module):

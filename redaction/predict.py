@@ -6,7 +6,7 @@
 __all__ = ['Package', 'default_package', 'load_package', 'Predictor', 'detect_safely', 'detect', 'annotate_pdf',
            'annotate_images']
 
-# %% ../nbs/30_predict.ipynb #bd7d4549
+# %% ../nbs/30_predict.ipynb #7e3fb960
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .boxes import LONG_SIDE, N_MAPS, decode, prepare
+from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare
 from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, RedactionError, draw_boxes,
                             settings, sha256, write_whole)
 from .pages import DocumentReader, content_box, open_document
@@ -72,7 +72,7 @@ class Predictor:
 
     def __repr__(self) -> str: return f'Predictor({self.package.name}, threshold {self.package.threshold})'
 
-# %% ../nbs/30_predict.ipynb #a7e152c6
+# %% ../nbs/30_predict.ipynb #55bc8917
 @patch
 def images(self: Predictor,
     batch: list[np.ndarray],        # Pages, uint8, shape (h, w, 3)
@@ -88,7 +88,7 @@ def images(self: Predictor,
         maps = self.session.run(None, dict(page=np.stack([ready[i][0] for i in group])))[0]
         for i, m in zip(group, maps):
             (sx, sy), (h, w) = ready[i][1], batch[i].shape[:2]
-            out[i] = decode(m, t).scale(1 / sx, 1 / sy).clip(w, h)
+            out[i] = plausible(ready[i][0], decode(m, t)).scale(1 / sx, 1 / sy).clip(w, h)
     return out
 
 # %% ../nbs/30_predict.ipynb #2b0735d7
@@ -159,14 +159,16 @@ def _work(conn: Any, model: str, changes: dict, jobs: dict) -> None:
         doc, = p.detect_many([src], tick=lambda n: conn.send(('page', n)), **jobs)
         conn.send(('done', doc))
 
-# %% ../nbs/30_predict.ipynb #d2f042b3
+# %% ../nbs/30_predict.ipynb #b64adf45
 class _Worker:
     "The second process and the line to it"
     def __init__(self, *args: Any):
         import multiprocessing as mp
+        from redaction.predict import _work                        # by the name the new process can import it by
         ctx = mp.get_context('spawn'); self.conn, child = ctx.Pipe()
         self.process = ctx.Process(target=_work, args=(child, *args), daemon=True); self.process.start(); child.close()
-        what, e = self.conn.recv() if self.conn.poll(120) else ('fail', ModelError('the reading process did not start within 120 seconds'))
+        try: what, e = self.conn.recv() if self.conn.poll(120) else ('fail', ModelError('the reading process did not start within 120 seconds'))
+        except EOFError: what, e = 'fail', ModelError('the reading process ended before it began')
         if what == 'fail': self.close(); raise e
 
     def ask(self, src: str, seconds: float) -> Document | str:
@@ -177,7 +179,7 @@ class _Worker:
                 what, got = self.conn.recv()
                 if what == 'done': return got
             return 'slow'
-        except EOFError: return 'crashed'
+        except (EOFError, OSError): return 'crashed'
 
     def close(self) -> None: self.process.kill(); self.process.join(); self.conn.close()
 
