@@ -11,7 +11,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.boxes._polygon_sides': ('boxes.html#_polygon_sides', 'redaction/boxes.py'),
                                  'redaction.boxes._profiles': ('boxes.html#_profiles', 'redaction/boxes.py'),
                                  'redaction.boxes._score': ('boxes.html#_score', 'redaction/boxes.py'),
-                                 'redaction.boxes._softmax': ('boxes.html#_softmax', 'redaction/boxes.py'),
                                  'redaction.boxes._split': ('boxes.html#_split', 'redaction/boxes.py'),
                                  'redaction.boxes._stepped': ('boxes.html#_stepped', 'redaction/boxes.py'),
                                  'redaction.boxes._through': ('boxes.html#_through', 'redaction/boxes.py'),

@@ -189,10 +189,11 @@ def _stepped(cut: np.ndarray, least: int = 4) -> list[tuple[np.ndarray, np.ndarr
         if len(parts) > 1: out.append((np.array([x, y, x + w, y + h], float), np.array(parts, float)))
     return out
 
-# %% ../nbs/02_boxes.ipynb #2359e1d1
+# %% ../nbs/02_boxes.ipynb #24e34951
 def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[np.ndarray]) -> Detections:
     "Cut black and gray boxes at the steps of their outline; boxes in map pixels"
     keep, new = np.ones(len(found), bool), []
+    if not np.isin(found.kind.astype(str), ('black', 'gray')).any(): return found
     for least, most in LEVELS[:3:2]:
         for around, parts in _stepped(((inner > least) & (sides.max(0) < most)).astype(np.uint8)):
             iou = iou_matrix([around], found.xyxy)[0]; j = int(iou.argmax())
@@ -204,7 +205,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #8aa3ab4d
+# %% ../nbs/02_boxes.ipynb #5c84ff83
 def decode(
     maps: np.ndarray,         # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     threshold: float = .3,    # Boxes scored lower are dropped
@@ -228,7 +229,7 @@ def decode(
     boxes, score = boxes[keep], score[keep]
     stay = suppress(boxes, score)
     boxes, score = boxes[stay], score[stay]
-    kinds = np.stack([_box_mean(cv2.integral(k.astype(np.float32), sdepth=cv2.CV_64F), boxes + [1, 1, -1, -1]) for k in _softmax(maps[5:])], 1) if len(boxes) else np.zeros((0, 4))
+    kinds = np.stack([_box_mean(cv2.integral(k.astype(np.float32), sdepth=cv2.CV_64F), boxes + [1, 1, -1, -1]) for k in maps[5:]], 1) if len(boxes) else np.zeros((0, 4))
     found = Detections(boxes, score.clip(0, 1), [KINDS[i] for i in kinds.argmax(1)])
     return _split(found, inner, sides, cums).scale(STRIDE) if len(found) else found
 
@@ -236,9 +237,6 @@ def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.n
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
     return np.sqrt(filled.clip(0, 1) * (s[:, 0] * .7 + s[:, 1] * .2 + s[:, 2:].mean(1) * .1)) * (1 - .5 * through.clip(0, 1))
-
-def _softmax(a: np.ndarray) -> np.ndarray:
-    e = np.exp(a - a.max(0)); return e / e.sum(0)
 
 # %% ../nbs/02_boxes.ipynb #c4f31ef1
 def plausible(

@@ -384,7 +384,7 @@ def sha256(
         while chunk := f.read(1 << 20): h.update(chunk)
     return h.hexdigest()
 
-# %% ../nbs/00_core.ipynb #a4378625
+# %% ../nbs/00_core.ipynb #d9091c86
 DEFAULTS: dict[str, Any] = dict(
     max_bytes=500_000_000,     # Bytes of a document
     max_pages=10_000,          # Pages of a document
@@ -394,7 +394,7 @@ DEFAULTS: dict[str, Any] = dict(
     renderer='pdfium',         # pdfium or poppler
     model='',                  # Path of a model package; empty for the one shipped inside
     threads=1,                 # Threads of the model
-    batch_size=4,              # Pages the model looks at in one go
+    batch_size=1,              # Pages the model looks at in one go; more is slower on a processor
 )
 _TYPES = {k: type(v) for k, v in DEFAULTS.items()}
 

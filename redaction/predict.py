@@ -55,7 +55,7 @@ def load_package(
     if got != need['sha256']: raise ModelError(f'{path}/model.onnx: checksum {got[:12]}… differs from {str(need["sha256"])[:12]}… in model.json; the file is damaged or was replaced')
     return Package(path, about)
 
-# %% ../nbs/30_predict.ipynb #75f229c4
+# %% ../nbs/30_predict.ipynb #429a9697
 class Predictor:
     "A loaded model that finds redactions"
     def __init__(self,
@@ -67,7 +67,7 @@ class Predictor:
         self.settings = settings(model=None if model is None else str(model), threads=threads, **changes)
         self.package = load_package(self.settings['model'])
         opts = ort.SessionOptions(); opts.intra_op_num_threads, opts.inter_op_num_threads, opts.log_severity_level = self.settings['threads'], 1, 3
-        opts.enable_cpu_mem_arena = False                          # pages differ in size; an arena would keep memory for each
+        opts.enable_cpu_mem_arena = opts.enable_mem_pattern = False  # pages differ in size; both would keep memory for each
         self.session = ort.InferenceSession(str(self.package.path/'model.onnx'), opts, providers=['CPUExecutionProvider'])
 
     def __repr__(self) -> str: return f'Predictor({self.package.name}, threshold {self.package.threshold})'
