@@ -147,10 +147,11 @@ def _fingerprint(src: str | Path) -> str | None:
     try: return sha256(src)
     except OSError: return None
 
-# %% ../nbs/30_predict.ipynb #c7017fa6
+# %% ../nbs/30_predict.ipynb #e7f0d9ec
 def _work(conn: Any, model: str, changes: dict, jobs: dict) -> None:
     "The second process: take a path, send a sign of life for each page and the document in the end"
-    import signal
+    import signal, warnings
+    warnings.simplefilter('ignore')                                # libraries' remarks on odd files; what matters becomes an error
     signal.signal(signal.SIGINT, signal.SIG_IGN)                   # the first process ends this one
     try: p = Predictor(model or None, **changes)
     except RedactionError as e: conn.send(('fail', e)); return
