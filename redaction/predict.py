@@ -6,7 +6,7 @@
 __all__ = ['Package', 'default_package', 'load_package', 'Predictor', 'detect_safely', 'detect', 'annotate_pdf',
            'annotate_images']
 
-# %% ../nbs/30_predict.ipynb #7e3fb960
+# %% ../nbs/30_predict.ipynb #2a0dbe9c
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ from PIL import Image
 from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare
 from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, RedactionError, draw_boxes,
                             settings, sha256, write_whole)
-from .pages import DocumentReader, content_box, open_document
+from .pages import DocumentReader, open_document
 
 # %% ../nbs/30_predict.ipynb #ca904564
 @dataclass
@@ -91,7 +91,7 @@ def images(self: Predictor,
             out[i] = plausible(ready[i][0], decode(m, t)).scale(1 / sx, 1 / sy).clip(w, h)
     return out
 
-# %% ../nbs/30_predict.ipynb #2b0735d7
+# %% ../nbs/30_predict.ipynb #8d56678c
 @patch
 def pages(self: Predictor,
     doc: DocumentReader,            # An opened document
@@ -100,13 +100,10 @@ def pages(self: Predictor,
     tick: Callable[[int], Any] = lambda n: None, # Called with the number of each page that was read
 )->Iterator[Page]:                  # Pages in order, as they are done
     "Find redactions page by page, a batch at a time"
-    it = (tick(p.number) or p for p in doc)
+    it = ((tick(p.number), p)[1] for p in doc)
     while batch := list(islice(it, self.settings['batch_size'])):
         for pg, d in zip(batch, self.images([b.image for b in batch], threshold)):
-            f = pg.scale
-            c = content_box(pg.image)
-            yield Page(pg.number, pg.width, pg.height, pg.unit, d.scale(*f), None if c is None else tuple(np.array(c) * [*f, *f]),
-                       Image.fromarray(pg.image) if keep_images else None)
+            yield Page(pg.number, pg.width, pg.height, pg.unit, d.scale(*pg.scale), pg.content(), Image.fromarray(pg.image) if keep_images else None)
 
 # %% ../nbs/30_predict.ipynb #c3c6876d
 @patch
@@ -128,7 +125,7 @@ def _limits(self: Predictor, dpi: float | None) -> dict[str, Any]:
     keep = {k: self.settings[k] for k in ('max_bytes', 'max_pages', 'max_pixels', 'max_seconds', 'dpi', 'renderer')}
     return keep if dpi is None else keep | dict(dpi=dpi)
 
-# %% ../nbs/30_predict.ipynb #171a2323
+# %% ../nbs/30_predict.ipynb #176c9695
 @patch
 def detect_many(self: Predictor,
     sources: Iterable[str | Path],  # Files
@@ -141,10 +138,11 @@ def detect_many(self: Predictor,
     "Find the redactions of many documents; one that can't be read never stops the others"
     for src in sources:
         try: yield self.detect(src, password, threshold, dpi, keep_images, tick)
-        except DocumentError as e: yield Document(str(src), _fingerprint(src), error=str(e), error_code=e.code, model=self.package.name)
+        except DocumentError as e: yield Document(str(src), _fingerprint(src, self.settings['max_bytes']), error=str(e), error_code=e.code, model=self.package.name)
 
-def _fingerprint(src: str | Path) -> str | None:
-    try: return sha256(src)
+def _fingerprint(src: str | Path, most: int) -> str | None:
+    "Of a plain file of at most `most` bytes; a device or a pipe never ends"
+    try: return sha256(src) if Path(src).is_file() and Path(src).stat().st_size <= most else None
     except OSError: return None
 
 # %% ../nbs/30_predict.ipynb #e7f0d9ec
@@ -160,7 +158,7 @@ def _work(conn: Any, model: str, changes: dict, jobs: dict) -> None:
         doc, = p.detect_many([src], tick=lambda n: conn.send(('page', n)), **jobs)
         conn.send(('done', doc))
 
-# %% ../nbs/30_predict.ipynb #b64adf45
+# %% ../nbs/30_predict.ipynb #dcc4231c
 class _Worker:
     "The second process and the line to it"
     def __init__(self, *args: Any):
@@ -174,8 +172,8 @@ class _Worker:
 
     def ask(self, src: str, seconds: float) -> Document | str:
         "A document, or why there is none"
-        self.conn.send(src)
         try:
+            self.conn.send(src)
             while self.conn.poll(seconds):
                 what, got = self.conn.recv()
                 if what == 'done': return got
@@ -184,7 +182,7 @@ class _Worker:
 
     def close(self) -> None: self.process.kill(); self.process.join(); self.conn.close()
 
-# %% ../nbs/30_predict.ipynb #6c69b976
+# %% ../nbs/30_predict.ipynb #793a7412
 def detect_safely(
     sources: Iterable[str | Path],    # Files
     model: str | Path | None = None,  # Folder of a package; the one that ships when None
@@ -202,7 +200,7 @@ def detect_safely(
             if isinstance(got, str):
                 worker.close(); worker = None
                 why = f'{src}: a page takes longer than max_seconds ({limit:g})' if got == 'slow' else f'{src}: the document made the reader crash'
-                got = Document(src, _fingerprint(src), error=why, error_code=(LimitError if got == 'slow' else DamagedDocumentError).code, model=load_package(cfg['model']).name)
+                got = Document(src, _fingerprint(src, cfg['max_bytes']), error=why, error_code=(LimitError if got == 'slow' else DamagedDocumentError).code, model=load_package(cfg['model']).name)
             yield got
     finally:
         if worker: worker.close()
