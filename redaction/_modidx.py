@@ -414,6 +414,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.predict.detect_safely': ('predict.html#detect_safely', 'redaction/predict.py'),
                                    'redaction.predict.load_package': ('predict.html#load_package', 'redaction/predict.py')},
             'redaction.recipe': { 'redaction.recipe._figures': ('recipe.html#_figures', 'redaction/recipe.py'),
+                                  'redaction.recipe._stamp': ('recipe.html#_stamp', 'redaction/recipe.py'),
                                   'redaction.recipe.check_params': ('recipe.html#check_params', 'redaction/recipe.py'),
                                   'redaction.recipe.export_run': ('recipe.html#export_run', 'redaction/recipe.py'),
                                   'redaction.recipe.fine_tune': ('recipe.html#fine_tune', 'redaction/recipe.py'),

@@ -104,14 +104,22 @@ def judge(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
-# %% ../nbs/27_recipe.ipynb #e0d5864a
+# %% ../nbs/27_recipe.ipynb #0eae33f9
+def _stamp(params: dict, out: Path) -> None:
+    "Mark a folder with what its results depend on; refuse one that was begun with something else"
+    labels = {s: sha256(d['labels']) for s, d in (params.get('data') or {}).items() if Path(d['labels']).exists()}
+    new, f = json.dumps(dict(params=params, labels=labels), indent=1), out/'stamp.json'
+    if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
+    write_whole(f, new)
+
+# %% ../nbs/27_recipe.ipynb #6c8747e9
 def train(
     params: dict,             # What `params.yaml` holds
     out: str | Path,          # Folder of the run
     say: Callable[[str], Any] = print, # Told what happens
 )->Path:                      # `out`, with `net.pt` and `judged.json` in it
     "Run the recipe, or what is left of it"
-    check_params(params); out = Path(out); out.mkdir(parents=True, exist_ok=True)
+    check_params(params); out = Path(out); out.mkdir(parents=True, exist_ok=True); _stamp(params, out)
     write_whole(out/'params.json', json.dumps(params, indent=1))
     say('drawing pages and training the base'); train_base(params, out)
     records, gold = real_data(params.get('data') or {}, out, say)
