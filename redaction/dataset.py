@@ -168,7 +168,7 @@ def wear(
     if rng.random() < .15: a = np.ascontiguousarray(a[..., rng.permutation(3)])
     return a
 
-# %% ../nbs/14_dataset.ipynb #406add82
+# %% ../nbs/14_dataset.ipynb #cc44f130
 class Crops:
     "Training crops drawn from labelled pages in a given mix"
     def __init__(self,
@@ -177,7 +177,7 @@ class Crops:
         size: int = 512,                      # Side of a crop in pixels
         mix: dict[str, float] | None = None,  # Share of each `source`; by the number of pages when None
         seed: int = 0,                        # Same seed, same crops
-        scales: tuple[float, float] = (.55, 1.4), # Range of the resize around the model's own size
+        scales: tuple[float, float] = (.45, 1.4), # Range of the resize around the model's own size
         worn: bool = True,                    # Change the pixels too
         hold: bool = False,                   # Keep decoded pages in memory, about 2.5 MB each
     ):

@@ -23,28 +23,28 @@ from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, suppress
 from .core import KINDS, Detections, Page, write_whole
 from .dataset import Record, dataloaders, read_image
 
-# %% ../nbs/22_detect.ipynb #6a036e5a
-def conv(i: int, o: int, stride: int = 1, k: int = 3) -> nn.Sequential:
+# %% ../nbs/22_detect.ipynb #97b4d996
+def conv(i: int, o: int, stride: int = 1, k: int = 3, dilation: int = 1) -> nn.Sequential:
     "Convolution, batch norm, ReLU"
-    return nn.Sequential(nn.Conv2d(i, o, k, stride, k // 2, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+    return nn.Sequential(nn.Conv2d(i, o, k, stride, k // 2 * dilation, dilation, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
 
 class Residual(nn.Module):
     "Two convolutions beside a shortcut (He et al., CVPR 2016)"
-    def __init__(self, c: int):
+    def __init__(self, c: int, dilation: int = 1):
         super().__init__()
-        self.a, self.b = conv(c, c), nn.Sequential(nn.Conv2d(c, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c))
+        self.a, self.b = conv(c, c, dilation=dilation), nn.Sequential(nn.Conv2d(c, c, 3, 1, dilation, dilation, bias=False), nn.BatchNorm2d(c))
     def forward(self, x: Tensor) -> Tensor: return F.relu(x + self.b(self.a(x)))
 
-# %% ../nbs/22_detect.ipynb #1edbe7aa
+# %% ../nbs/22_detect.ipynb #b09dbbef
 class Tiny(nn.Module):
     "Backbone for one processor core"
     def __init__(self,
         widths: Sequence[int] = (16, 24, 48, 96, 128),  # Channels at strides 2, 4, 8, 16, 32
-        depths: Sequence[int] = (0, 1, 1, 1, 2),        # Residual blocks at each
+        depths: Sequence[int] = (0, 1, 1, 1, 3),        # Residual blocks at each; dilated by 1, 2, 4 at the last, so that a wide area is seen whole
     ):
         super().__init__()
         self.channels = list(widths)
-        self.stages = nn.ModuleList(nn.Sequential(conv(i, o, 2), *[Residual(o) for _ in range(d)]) for i, o, d in zip([3, *widths[:-1]], widths, depths))
+        self.stages = nn.ModuleList(nn.Sequential(conv(i, o, 2), *[Residual(o, 2 ** k if n == len(widths) - 1 else 1) for k in range(d)]) for n, (i, o, d) in enumerate(zip([3, *widths[:-1]], widths, depths)))
     def forward(self, x: Tensor) -> list[Tensor]:
         out = []
         for s in self.stages: x = s(x); out.append(x)
@@ -69,7 +69,7 @@ def backbone(
     net.channels = list(net.feature_info.channels())
     return net
 
-# %% ../nbs/22_detect.ipynb #42cecab0
+# %% ../nbs/22_detect.ipynb #63f8323f
 def to_input(x: Tensor) -> Tensor:
     "Bytes (n, h, w, 3) to numbers (n, 3, h, w) around zero; white is 0 so that padding is nothing"
     return x.permute(0, 3, 1, 2).float().mul(1 / 64).sub(255 / 64)
@@ -80,12 +80,12 @@ class MapNet(nn.Module):
         super().__init__()
         self.body = body or Tiny(); c = self.body.channels
         self.down = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(c[:1:-1], c[-2:0:-1]))
-        self.up = nn.ModuleList(conv(o, o) for o in c[-2:0:-1])
+        self.up = nn.ModuleList(conv(o, o) for o in c[-2:1:-1])
         self.head = nn.Sequential(conv(c[1], 32), nn.Conv2d(32, N_MAPS * 4, 1))
         nn.init.constant_(self.head[-1].bias[:20], -2.)
     def forward(self, x: Tensor) -> Tensor:
         f = self.body(to_input(x)); y = f[-1]
-        for d, u, skip in zip(self.down, self.up, f[-2:0:-1]): y = u(F.interpolate(d(y), scale_factor=2., mode='nearest') + skip)
+        for d, u, skip in zip(self.down, [*self.up, nn.Identity()], f[-2:0:-1]): y = u(F.interpolate(d(y), scale_factor=2., mode='nearest') + skip)
         return F.pixel_shuffle(self.head(y), 2)
 
 # %% ../nbs/22_detect.ipynb #3b69bf2d

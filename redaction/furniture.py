@@ -88,7 +88,7 @@ def logo(self: Sheet,
         c[int(r.integers(4))], True, note=False)
     self.use(x, y, x + size, y + size)
 
-# %% ../nbs/12_furniture.ipynb #3df3bcb0
+# %% ../nbs/12_furniture.ipynb #915abd8f
 @patch
 def photo(self: Sheet,
     x0: float, y0: float, x1: float, y1: float, # Box in pixels
@@ -100,7 +100,7 @@ def photo(self: Sheet,
     r, n, (w, h) = self.rng, int(self.rng.integers(3, 9)), (x1 - x0, y1 - y0)
     hue = lambda *n: np.clip(r.integers(0, 256, (*n, 1)) + r.normal(0, 28, (*n, 3)), 0, 255).astype(np.uint8)
     a = cv2.resize(hue(n, n), (w, h), interpolation=cv2.INTER_CUBIC)
-    for c in hue(6):
+    for c in hue(6 if r.random() < .7 else 0):
         cv2.ellipse(a, ((int(r.integers(w)), int(r.integers(h))), (float(r.integers(4, 6 + w//2)), float(r.integers(4, 6 + h//2))),
             float(r.integers(180))), tuple(int(v) for v in c), -1)
     a = cv2.add(cv2.GaussianBlur(a, (0, 0), 1.5), r.integers(0, 26, (*a.shape[:2], 1)).astype(np.uint8).repeat(3, 2))
@@ -159,6 +159,56 @@ def bars(self: Sheet,
                 self.words(max(0, x0 - 5*self.px), y0 + (i + .5) * (y1 - y0)/n - .5*self.px, self.say(1)[0][:6], max(6, self.px - 2), note=False)
             else: self.words(x0 + (i + .2) * (x1 - x0)/n, y1 + 2, str(r.integers(1, 99)), max(6, self.px - 3), note=False)
         self.rule(x0, y0, x0, y1); self.rule(x0, y1, x1, y1)
+    self.use(x0, y0, x1, y1)
+
+# %% ../nbs/12_furniture.ipynb #d65bdfad
+@patch
+def key(self: Sheet,
+    x: float, y: float, # Corner in pixels
+    px: int,            # Height of the letters
+    colors: Sequence[Sequence[int]], # Of each row's patch
+):
+    "The key of a chart: patches or strokes of colour with a name, perhaps in a box"
+    r, x, y = self.rng, int(x), int(y)
+    w = int(px * r.uniform(6, 10)); h = int((1.5 * len(colors) + .6) * px)
+    if r.random() < .75: self.box(x, y, x + w, y + h, (255, 255, 255), [(0, 0, 0), (190, 190, 190), (120, 120, 120)][int(r.integers(3))], radius=float(r.choice([0, 3])))
+    stroke = r.random() < .4
+    for i, c in enumerate(colors):
+        yy = y + (.6 + 1.5 * i) * px
+        if stroke: self.rule(x + .5*px, yy + .5*px, x + 2.2*px, yy + .5*px, c, 2)
+        else: self.box(x + .5*px, yy + .1*px, x + 2.2*px, yy + .9*px, c)
+        self.words(x + 2.7*px, yy, ' '.join(self.say(int(r.integers(1, 3))))[:int(w / px)], px, note=False)
+
+# %% ../nbs/12_furniture.ipynb #55f20736
+@patch
+def plot(self: Sheet,
+    x0: float, y0: float, x1: float, y1: float, # Box in pixels
+):
+    "A chart in a frame, as programs draw it: curves, a filled area or bars, ticks and a key"
+    r, n = self.rng, 60
+    x0, y0, x1, y1 = (int(v) for v in (x0, y0, x1, y1))
+    if x1 - x0 < 60 or y1 - y0 < 40: return
+    cols = [tone(r, float(r.uniform(.2, .9))) if r.random() < .7 else (int(r.integers(0, 200)),) * 3 for _ in range(int(r.integers(1, 4)))]
+    if r.random() < .3: self.box(x0, y0, x1, y1, (234, 234, 242))
+    if r.random() < .5:
+        for k in range(1, 6): self.rule(x0, y0 + k * (y1 - y0)/6, x1, y0 + k * (y1 - y0)/6, (210, 210, 210))
+    xs = np.linspace(x0 + 4, x1 - 4, n); how = r.random()
+    for c in cols if how < .65 else []:
+        v = r.normal(size=n).cumsum(); ys = y1 - (.08 + .8 * (v - v.min()) / max(1e-6, np.ptp(v))) * (y1 - y0)
+        if how < .3:
+            light = tuple(int(128 + q / 2) for q in c); base = y1 - (y1 - y0) * float(r.uniform(.05, .8))
+            flat = r.random() < .5
+            pts = np.concatenate([np.stack([xs, np.full(n, y0 + .1 * (y1 - y0)) if flat else ys], 1), [[xs[-1], base], [xs[0], base]]])
+            cv2.fillPoly(self.im, [np.round(pts).astype(np.int32)], light)
+        cv2.polylines(self.im, [np.round(np.stack([xs, ys], 1)).astype(np.int32)], False, c, int(r.integers(1, 3)), cv2.LINE_AA)
+    if how >= .65:
+        m = int(r.integers(4, 14)); v = r.uniform(.1, .95, m); wide = float(r.uniform(.5, .95))
+        for i in range(m): self.box(x0 + (i + .5 - wide/2) * (x1 - x0)/m, y1 - v[i] * (y1 - y0), x0 + (i + .5 + wide/2) * (x1 - x0)/m, y1, cols[i % len(cols) if r.random() < .5 else 0])
+    if r.random() < .8: self.box(x0, y0, x1, y1, edge=(0, 0, 0))
+    else: self.rule(x0, y0, x0, y1); self.rule(x0, y1, x1, y1)
+    px = max(6, self.px - 3)
+    for k in range(6): self.words(max(0, x0 - 2.2*px), y0 + k * (y1 - y0)/6, str(100 - 20 * k), px, note=False); self.words(x0 + k * (x1 - x0)/6, y1 + .4*px, str(10 * k), px, note=False)
+    if r.random() < .75: self.key(x0 + float(r.choice([.03, .7])) * (x1 - x0), y0 + float(r.choice([.04, .7])) * (y1 - y0), px, cols)
     self.use(x0, y0, x1, y1)
 
 # %% ../nbs/12_furniture.ipynb #bb3a0172

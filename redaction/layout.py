@@ -102,7 +102,7 @@ def _room(sh: Sheet, w: float, h: float) -> tuple[float, float]|None:
         x, y = float(sh.rng.uniform(.03, .95) * sh.w), float(sh.rng.uniform(.03, .95) * sh.h)
         if x + w < sh.w * .98 and y + h < sh.h * .98 and sh.is_free(x - 4, y - 4, x + w + 4, y + h + 4): return x, y
 
-# %% ../nbs/12_layout.ipynb #6df056ef
+# %% ../nbs/12_layout.ipynb #594ca745
 def odds(
     sh: Sheet,
     n: int,       # How many to try
@@ -110,7 +110,7 @@ def odds(
     "Scatter look-alikes over free places"
     r, px = sh.rng, sh.px
     for _ in range(n):
-        k, w, h = int(r.integers(9)), px * float(r.uniform(6, 22)), px * float(r.uniform(1.6, 7))
+        k, w, h = int(r.integers(11)), px * float(r.uniform(6, 22)), px * float(r.uniform(1.6, 7))
         if k == 3: w = h = px * 5
         if (at := _room(sh, w, h)) is None: continue
         x, y = at
@@ -129,6 +129,8 @@ def odds(
             c = (210, 225, 240) if r.random() < .5 else (232, 232, 232)
             sh.box(x, y, x + w, y + 1.8*px, c, (120, 120, 120), radius=.5*px)
             sh.flow(x, y + .3*px, x + w, 2, note=False, center=True, bottom=y + 1.8*px)
+        elif k == 8: sh.key(x, y, max(6, int(px * r.uniform(.7, 1.1))), [tone(r, .5)] * int(r.integers(1, 3)))
+        elif k == 9: sh.plot(x, y, x + w, y + h)
         else: sh.scrawl(x, y, w, h, [(0, 0, 0), (20, 20, 120)][int(r.integers(2))], int(r.integers(4, 12)))
 
 # %% ../nbs/12_layout.ipynb #5a535bb9
@@ -394,7 +396,7 @@ def maps(sh: Sheet):
     if y1 < sh.h * .85: body(sh, y1 + sh.px)
     foot(sh)
 
-# %% ../nbs/12_layout.ipynb #5d3aefd5
+# %% ../nbs/12_layout.ipynb #c367f4ac
 def charts(sh: Sheet):
     "Charts with captions between text"
     r, y = sh.rng, sh.h * .05
@@ -402,10 +404,10 @@ def charts(sh: Sheet):
         y = body(sh, y, y + sh.h * float(r.uniform(.03, .2))) + sh.px; h = sh.h * float(r.uniform(.12, .3)); x1 = sh.w * float(r.uniform(.5, .95))
         if y + h > sh.bottom: break
         if r.random() < .3: sh.box(sh.left - sh.px, y - .5*sh.px, x1 + sh.px, y + h + 2*sh.px, edge=(120, 120, 120))
-        sh.bars(sh.left, y, x1, y + h); y += h + 2*sh.px; y = sh.flow(sh.left, y, sh.right, 8, max(6, int(sh.px * .85))) + sh.px
+        (sh.plot if r.random() < .6 else sh.bars)(sh.left + (2*sh.px if sh.left < 3*sh.px else 0), y, x1, y + h); y += h + 2*sh.px; y = sh.flow(sh.left, y, sh.right, 8, max(6, int(sh.px * .85))) + sh.px
     foot(sh)
 
-# %% ../nbs/12_layout.ipynb #6d9f7270
+# %% ../nbs/12_layout.ipynb #14b98057
 def slide(sh: Sheet):
     "A slide or a brochure page: banners, pictures, big type"
     r, c = sh.rng, tone(sh.rng, .5); sh.px = int(sh.px * 1.3)
@@ -414,7 +416,7 @@ def slide(sh: Sheet):
     if r.random() < .6: sh.photo(sh.w * .6, sh.h * .2, sh.w * .95, sh.h * .55)
     y = body(sh, sh.h * .18, sh.h * .7, sh.left, sh.w * .55)
     if r.random() < .4: sh.banner(sh.left, sh.h * .75, sh.w * .5, sh.h * .82)
-    if r.random() < .4: sh.bars(sh.w * .6, sh.h * .6, sh.w * .9, sh.h * .85)
+    if r.random() < .4: (sh.plot if r.random() < .5 else sh.bars)(sh.w * .6, sh.h * .6, sh.w * .9, sh.h * .85)
     sh.banner(0, sh.h * .95, sh.w, sh.h, fill=c); sh.logo(sh.w * .75, sh.h * .88, sh.h * .05)
 
 # %% ../nbs/12_layout.ipynb #a9cf5d87

@@ -58,7 +58,7 @@ def train_base(
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #0906d855
+# %% ../nbs/27_recipe.ipynb #85198e04
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -69,7 +69,7 @@ def fine_tune(
     "Fine-tune the base on real pages in a mix with drawn ones"
     if path.exists(): return load_net(path)
     t, f = params['train'], params['finetune'] | (params.get('final') or {} if last else {})
-    drawn = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(drawn) // 20)
+    drawn = read_records(out/'synth'/'annotations.json', source='synth')[:f.get('drawn')]; k = max(1, len(drawn) // 20)
     mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
     net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, f['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
     save_net(net, path, params['model'])

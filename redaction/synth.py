@@ -98,9 +98,9 @@ class SynthPage:
 
     def _repr_png_(self) -> bytes: return Shown(draw_boxes(Image.fromarray(self.image), self.detections, 2), 420)._repr_png_()
 
-# %% ../nbs/13_synth.ipynb #f956c3cd
-_SHARES = dict(letter=.13, memo=.1, email=.16, chat=.06, screen=.03, form=.08, table=.08, columns=.05, cable=.06, bulletin=.12,
-    cover=.02, map=.04, chart=.04, slide=.03)
+# %% ../nbs/13_synth.ipynb #4cfc00dd
+_SHARES = dict(letter=.12, memo=.09, email=.15, chat=.06, screen=.03, form=.09, table=.08, columns=.04, cable=.05, bulletin=.12,
+    cover=.02, map=.04, chart=.08, slide=.03)
 
 def _blank_sheet(r: np.random.Generator, style: str, size: float) -> Sheet:
     "An empty sheet of a fitting format"
@@ -111,10 +111,10 @@ def _blank_sheet(r: np.random.Generator, style: str, size: float) -> Sheet:
     w, h = (long, short) if wide else (short, long)
     return Sheet(w, h, r, size / (842 if r.random() < .85 else 700), (255, 255, 255))
 
-# %% ../nbs/13_synth.ipynb #d302808c
+# %% ../nbs/13_synth.ipynb #e904c9bd
 def _kinds(r: np.random.Generator, kind: str|None, clean: bool|None) -> list[str]:
     "The kinds on a page: mostly one, sometimes two"
-    if clean or (clean is None and r.random() < .22): return []
+    if clean or (clean is None and r.random() < .27): return []
     if kind: return [kind]
     ks = [str(k) for k in r.choice(['border', 'black', 'gray', 'color'], 2, p=[.35, .25, .22, .18], replace=False)]
     return ks[:2 if r.random() < .06 else 1]
@@ -130,7 +130,7 @@ def _redact_all(sh: Sheet, kinds: list[str], dark: bool, paper: tuple, plain: bo
             box, code = redact(sh.im, rects, p, sh.rng, paper); found.append((box, k, code))
     return found
 
-# %% ../nbs/13_synth.ipynb #89857877
+# %% ../nbs/13_synth.ipynb #75fd946b
 def make_page(
     seed: int,             # Same seed, same page
     size: int=1024,        # Long side in pixels
@@ -147,7 +147,7 @@ def make_page(
     kinds = _kinds(r, kind, clean)
     sc = _scan(r, style, 'color' if 'color' in kinds else kinds[0] if kinds else None)
     sh = _blank_sheet(r, style, size * sc.scale)
-    STYLES[style](sh); odds(sh, int(r.choice([0, 2, 6], p=[.55, .3, .15])) if style not in ('chat', 'cover') else 0)
+    STYLES[style](sh); odds(sh, int(r.choice([0, 2, 8], p=[.4, .35, .25])) if style not in ('chat', 'cover') else 0)
     m, early = wear.tilt(r, sh.w, sh.h, sc.degrees, sc.keystone), not sc.after
     found = _redact_all(sh, kinds, sc.worn, (255, 255, 255)) if early else []
     if found and r.random() < .06:
