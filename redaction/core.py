@@ -7,7 +7,7 @@ __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError'
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
            'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'sha256', 'find_settings', 'settings',
-           'write_whole']
+           'section', 'sections', 'write_whole']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json
@@ -431,6 +431,46 @@ def _setting(key: str, value: Any, path: Path | None) -> Any:
     if key == 'renderer' and value not in ('pdfium', 'poppler'): raise SettingsError(f'{path or "settings"}: renderer must be pdfium or poppler, got {value!r}')
     if not isinstance(value, str) and (value < 0 or (value == 0 and key != 'dpi')): raise SettingsError(f'{path or "settings"}: {key} must be positive, got {value!r}')
     return value
+
+# %% ../nbs/00_core.ipynb #21f74fb1
+def _read_sections(path: str | Path | None) -> tuple[dict[str, dict[str, str]], Path | None]:
+    "Every section of a settings file but [DEFAULT], and the file"
+    path = find_settings() if path is None else Path(path)
+    if path is None: return {}, None
+    cfg = configparser.ConfigParser(default_section='', interpolation=None)
+    try: cfg.read_string(path.read_text(encoding='utf-8'), str(path))
+    except (OSError, configparser.Error, UnicodeDecodeError) as e: raise SettingsError(f'{path}: not a settings file: {e}') from e
+    return {s: dict(cfg[s]) for s in cfg.sections() if s != 'DEFAULT'}, path
+
+def _cast(value: Any, default: Any) -> Any:
+    "A setting's text as the type of its default"
+    if not isinstance(value, str): return type(default)(value)
+    if isinstance(default, bool): return dict(yes=True, true=True, on=True, no=False, false=False, off=False)[value.lower()]
+    if isinstance(default, (list, tuple)): return type(default)(v for part in value.replace('\n', ',').split(',') if (v := part.strip()))
+    return type(default)(value)
+
+# %% ../nbs/00_core.ipynb #dd64524b
+def section(
+    name: str,                      # Of the section, such as `serve`
+    defaults: dict[str, Any],       # Every setting it may hold, with its default; the default's type is the setting's
+    path: str | Path | None = None, # A settings file; searched for upwards from the working directory when None
+    **changes: Any,                 # Values that override the file's; None is no change
+)->dict[str, Any]:                  # Every key of `defaults` with a checked value
+    "Read one section of the settings: defaults, then the file, then `changes`"
+    found, path = _read_sections(path)
+    got, out = {**found.get(name, {}), **{k: v for k, v in changes.items() if v is not None}}, dict(defaults)
+    for k, v in got.items():
+        if k not in defaults: raise SettingsError(f'{path or "settings"}: unknown setting {k!r} in section [{name}]. Valid: {", ".join(defaults)}')
+        try: out[k] = _cast(v, defaults[k])
+        except (TypeError, ValueError, KeyError): raise SettingsError(f'{path or "settings"}: [{name}] {k} must be {type(defaults[k]).__name__}, got {v!r}') from None
+    return out
+
+def sections(
+    prefix: str,                    # What the sections' names begin with, such as `source `
+    path: str | Path | None = None, # A settings file; searched for upwards from the working directory when None
+)->dict[str, dict[str, str]]:       # For each such section, by the rest of its name, its keys and values as text
+    "Read sections of which there may be any number"
+    return {s[len(prefix):].strip(): d for s, d in _read_sections(path)[0].items() if s.startswith(prefix)}
 
 # %% ../nbs/00_core.ipynb #af4e982b
 def write_whole(
