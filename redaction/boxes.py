@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'suppress', 'decode', 'plausible']
+           'suppress', 'decode', 'plausible', 'snap']
 
-# %% ../nbs/02_boxes.ipynb #159401f2
+# %% ../nbs/02_boxes.ipynb #407c7668
+from dataclasses import replace
 from typing import Any
 import cv2
 import numpy as np
@@ -79,18 +80,18 @@ def _polygon_sides(sides: np.ndarray, pts: np.ndarray) -> None:
         cv2.line(m, (round(x0 - .5), round(y0 - .5)), (round(x1 - .5), round(y1 - .5)), 1, 2)
         np.maximum(sides[j], m, out=sides[j])
 
-# %% ../nbs/02_boxes.ipynb #f14531ec
+# %% ../nbs/02_boxes.ipynb #738f73ea
 SHARPEN: float = 1.5                                             # Training with the focal loss leaves probabilities soft
 LIFT: np.ndarray = np.array([1., 0, 0, 0, 0], np.float32)[:, None, None]  # Rather too much `inner` than a broken box
 LEVELS: tuple[tuple[float, float], ...] = ((.5, .5), (.3, .7), (.5, .25), (.75, .6), (.6, .4), (.4, .15))  # (inner at least, sides at most) of each cut
 
 def _pieces(inner: np.ndarray, sides: np.ndarray) -> np.ndarray:
     "Bounding boxes of the connected pieces at each level, in map pixels, shape (n, 4)"
-    top, out = sides.max(0), []
+    top, out = sides.max(0), [np.zeros((0, 4), int)]
     for least, most in LEVELS:
-        n, _, stats, _ = cv2.connectedComponentsWithStats(((inner > least) & (top < most)).astype(np.uint8), connectivity=4)
-        s = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= 4]
-        out.append(np.stack([s[:, 0], s[:, 1], s[:, 0] + s[:, 2], s[:, 1] + s[:, 3]], 1))
+        lines, tree = cv2.findContours(((inner > least) & (top < most)).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        outer = [cv2.boundingRect(l) for l, t in zip(lines, tree[0] if lines else ()) if t[3] < 0]  # the others go around holes
+        out += [np.array([[x, y, x + w, y + h] for x, y, w, h in outer if w * h >= 4], int).reshape(-1, 4)]
     return np.unique(np.concatenate(out), axis=0).astype(np.float64)
 
 # %% ../nbs/02_boxes.ipynb #60acbe28
@@ -102,7 +103,7 @@ def _profiles(cum: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray, r
     c = cols.clip(0, cum.shape[1] - 1)
     return np.where(ok, (cum[hi[:, None], c] - cum[lo[:, None], c]) / (hi - lo)[:, None], 0), cols
 
-# %% ../nbs/02_boxes.ipynb #394d0a50
+# %% ../nbs/02_boxes.ipynb #6405b14f
 def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[np.ndarray, np.ndarray]:
     "Move the sides of boxes (map pixels) onto the sides' maps: boxes and supports, both (n, 4)"
     new, support = boxes.copy(), np.zeros_like(boxes)
@@ -122,8 +123,8 @@ def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[n
 
 def _cums(sides: np.ndarray) -> list[np.ndarray]:
     "Running sums along each side's own direction, the axis of positions last"
-    pad = lambda a: np.concatenate([np.zeros((1, a.shape[1]), np.float32), np.cumsum(a, 0, dtype=np.float32)])
-    return [pad(sides[j] if j % 2 == 0 else sides[j].T) for j in range(4)]
+    add = lambda a: cv2.integral(np.ascontiguousarray(a), sdepth=cv2.CV_64F)
+    return [np.diff(add(sides[j] if j % 2 == 0 else sides[j].T), axis=1) for j in range(4)]
 
 # %% ../nbs/02_boxes.ipynb #1f4a4147
 def _box_mean(integral: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -253,3 +254,33 @@ def plausible(
         a = page[max(0, y0 + dy):max(0, y1 - dy), max(0, x0 + dx):max(0, x1 - dx)].mean(2)
         if a.size > 10: keep[i] = (np.abs(a - np.median(a)) <= near).mean() >= least
     return found[keep]
+
+# %% ../nbs/02_boxes.ipynb #8368f31a
+def _edge(profile: np.ndarray, at: np.ndarray, near: float, spread: float, least: float) -> float:
+    "Where a profile of shades changes most, looking around `near`; `near` itself where it changes less than `least`"
+    change = np.abs(np.diff(profile)) * np.exp(-.5 * ((at - near) / spread) ** 2)
+    if change.max() < least: return near
+    w = change ** 4
+    return float((w * at).sum() / w.sum())
+
+# %% ../nbs/02_boxes.ipynb #326ae7c6
+def snap(
+    page: np.ndarray,     # Page as it was read, uint8, shape (h, w, 3)
+    found: Detections,    # Boxes in its pixels
+    reach: float = 3.,    # How far a side may move, in pixels of the prepared page
+    least: float = 10.,   # Change of shade, out of 255 a pixel of the prepared page, that counts as an edge
+)->Detections:            # The same boxes with their sides on edges of the page
+    "Move the sides of boxes onto the edges they nearly lie on"
+    if not len(found): return found
+    (h, w), f, new = page.shape[:2], max(page.shape[:2]) / LONG_SIDE, found.xyxy.copy()
+    gray, r = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), max(2, int(np.ceil(reach * f)))
+    for b, to in zip(found.xyxy, new):
+        for j in range(4):
+            lo, hi = (b[1], b[3]) if j % 2 == 0 else (b[0], b[2])
+            cut = min(.15 * (hi - lo), 4 * f); lo, hi = int(max(0, lo + cut)), int(max(0, hi - cut))
+            a0, a1 = max(0, round(b[j]) - r - 1), min(w if j % 2 == 0 else h, round(b[j]) + r + 1)
+            if a1 - a0 < 4 or hi - lo < 3: continue
+            strip = gray[lo:hi, a0:a1] if j % 2 == 0 else gray[a0:a1, lo:hi].T
+            if len(strip): to[j] = _edge(strip.mean(0), np.arange(a0 + 1, a1), b[j], max(1.5, reach * f * .6), least / f)
+    bad = (new[:, 2:] <= new[:, :2]).any(1); new[bad] = found.xyxy[bad]
+    return replace(found, xyxy=new)

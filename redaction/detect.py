@@ -6,7 +6,7 @@
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops', 'BrainFloat',
            'Average', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
-# %% ../nbs/22_detect.ipynb #90939ddc
+# %% ../nbs/22_detect.ipynb #5695ffe3
 import json, warnings
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_f
 from fastai.learner import Learner
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, suppress
+from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, snap, suppress
 from .core import KINDS, Detections, Page, write_whole
 from .dataset import Record, dataloaders, read_image
 
@@ -227,7 +227,7 @@ def learner(
     cbs = [NewCrops(), BrainFloat(), Average(decay), *kwargs.pop('cbs', [])]
     return Learner(dls, net, loss_func=net.loss, opt_func=partial(Adam, wd=.01, decouple_wd=True), cbs=cbs, **kwargs)
 
-# %% ../nbs/22_detect.ipynb #be6c9778
+# %% ../nbs/22_detect.ipynb #b10548f0
 def find(
     net: nn.Module,                # Trained network
     records: Sequence[Record],     # Pages to look at
@@ -236,9 +236,9 @@ def find(
     "Run a network over labelled pages"
     net.eval(); out = {}
     for r in records:
-        x, (sx, sy) = prepare(read_image(r.path))
+        x, (sx, sy) = prepare(im := read_image(r.path))
         d, = net.boxes(torch.from_numpy(x)[None], threshold)
-        out[r.path.name] = Page(1, r.width, r.height, 'px', d.scale(1 / sx, 1 / sy).clip(r.width, r.height))
+        out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
 # %% ../nbs/22_detect.ipynb #56cbc787
