@@ -142,11 +142,13 @@ def union_area(
             end = max(end, y1)
     return float(total)
 
-# %% ../nbs/00_core.ipynb #c6084ba3
+# %% ../nbs/00_core.ipynb #f2727c9e
 def _column(name: str, value: Any, n: int, dtype: Any) -> np.ndarray:
     a = np.empty(n, dtype=object) if value is None else np.asarray(list(value), dtype=dtype)
     if a.shape != (n,): raise ValueError(f'`{name}` must have one entry for each of the {n} boxes, got shape {a.shape}')
     return a
+
+_COLUMNS = ('xyxy', 'score', 'kind', 'code', 'text', 'leak')
 
 @dataclass(eq=False)
 class Detections:
@@ -156,12 +158,13 @@ class Detections:
     kind: np.ndarray = None           # One of `KINDS` for each box, shape (n,)
     code: np.ndarray = None           # Legal ground such as `(b)(6)`, or None, shape (n,)
     text: np.ndarray = None           # Text that can still be read under the box, or None, shape (n,)
+    leak: np.ndarray = None           # How that text can be recovered, such as `under_rectangle`, or None, shape (n,)
 
     def __post_init__(self):
         self.xyxy = as_boxes(self.xyxy); n = len(self.xyxy)
         self.score = np.ones(n) if self.score is None else _column('score', self.score, n, np.float64)
         self.kind = _column('kind', ['black'] * n if self.kind is None else self.kind, n, object)
-        self.code, self.text = _column('code', self.code, n, object), _column('text', self.text, n, object)
+        self.code, self.text, self.leak = (_column(f, getattr(self, f), n, object) for f in ('code', 'text', 'leak'))
         if n and not ((self.score >= 0) & (self.score <= 1)).all(): raise ValueError(f'Scores must lie between 0 and 1, got {self.score.min()} to {self.score.max()}')
         unknown = [k for k in self.kind if k not in KINDS]
         if unknown: raise ValueError(f'Unknown kind {unknown[0]!r}. Valid kinds: {", ".join(KINDS)}')
@@ -169,20 +172,20 @@ class Detections:
     def __len__(self) -> int: return len(self.xyxy)
     def __repr__(self) -> str: return f'Detections({len(self)}: ' + ', '.join(f'{(self.kind == k).sum()} {k}' for k in KINDS if (self.kind == k).any()) + ')'
 
-# %% ../nbs/00_core.ipynb #dcdbb6e8
+# %% ../nbs/00_core.ipynb #3111ec56
 @patch
 def __getitem__(self: Detections,
     index: Any,         # A mask, indices or a slice, as for numpy's arrays
 )->Detections:          # A new object with the chosen boxes
     "Choose boxes by mask, indices or slice"
     if isinstance(index, (int, np.integer)): index = [index]
-    return Detections(*(getattr(self, f)[index] for f in ('xyxy', 'score', 'kind', 'code', 'text')))
+    return Detections(*(getattr(self, f)[index] for f in _COLUMNS))
 
 @patch
 def __eq__(self: Detections, other: Any) -> bool:
-    return isinstance(other, Detections) and all(np.array_equal(getattr(self, f), getattr(other, f)) for f in ('xyxy', 'score', 'kind', 'code', 'text'))
+    return isinstance(other, Detections) and all(np.array_equal(getattr(self, f), getattr(other, f)) for f in _COLUMNS)
 
-# %% ../nbs/00_core.ipynb #ea311429
+# %% ../nbs/00_core.ipynb #82d80298
 @patch(cls_method=True)
 def empty(cls: Detections) -> Detections:
     "No redactions"
@@ -195,9 +198,9 @@ def merge(cls: Detections,
     "Put several detections of one page together"
     items = list(items)
     if not items: return cls.empty()
-    return cls(*(np.concatenate([getattr(i, f) for i in items]) for f in ('xyxy', 'score', 'kind', 'code', 'text')))
+    return cls(*(np.concatenate([getattr(i, f) for i in items]) for f in _COLUMNS))
 
-# %% ../nbs/00_core.ipynb #4fe6ebc0
+# %% ../nbs/00_core.ipynb #77c094d4
 @patch
 def scale(self: Detections,
     sx: float,        # Factor along x
@@ -205,7 +208,7 @@ def scale(self: Detections,
 )->Detections:        # A copy in the new unit
     "Scale the boxes from one unit to another"
     f = np.array([sx, sx if sy is None else sy])
-    return Detections(self.xyxy * np.tile(f, 2), self.score, self.kind, self.code, self.text)
+    return Detections(self.xyxy * np.tile(f, 2), self.score, self.kind, self.code, self.text, self.leak)
 
 @patch
 def clip(self: Detections,
@@ -213,22 +216,22 @@ def clip(self: Detections,
     height: float, # Height of the page
 )->Detections:     # A copy with no box reaching outside
     "Cut the boxes to the page"
-    return Detections(self.xyxy.clip(0, [width, height] * 2), self.score, self.kind, self.code, self.text)
+    return Detections(self.xyxy.clip(0, [width, height] * 2), self.score, self.kind, self.code, self.text, self.leak)
 
-# %% ../nbs/00_core.ipynb #04553c3c
+# %% ../nbs/00_core.ipynb #ce4bdf6f
 @patch
 def to_records(self: Detections) -> list[dict]:
     "One dictionary for each redaction, as in the command line's JSON"
-    return [dict(bbox=[round(float(v), 2) for v in b], score=round(float(s), 4), kind=str(k), code=c) | ({} if t is None else dict(text=t))
-            for b, s, k, c, t in zip(self.xyxy, self.score, self.kind, self.code, self.text)]
+    return [dict(bbox=[round(float(v), 2) for v in b], score=round(float(s), 4), kind=str(k), code=c) | {f: v for f, v in (('text', t), ('leak', l)) if v is not None}
+            for b, s, k, c, t, l in zip(self.xyxy, self.score, self.kind, self.code, self.text, self.leak)]
 
 @patch(cls_method=True)
 def from_records(cls: Detections,
-    records: Sequence[dict], # Dictionaries with `bbox`, and perhaps `score`, `kind`, `code`, `text`
+    records: Sequence[dict], # Dictionaries with `bbox`, and perhaps `score`, `kind`, `code`, `text`, `leak`
 )->Detections:               # The same redactions as arrays
     "Read redactions from the command line's JSON"
     get = lambda k, v=None: [r.get(k, v) for r in records]
-    return cls([r['bbox'] for r in records], get('score', 1.), get('kind', 'black'), get('code'), get('text'))
+    return cls([r['bbox'] for r in records], get('score', 1.), get('kind', 'black'), get('code'), get('text'), get('leak'))
 
 # %% ../nbs/00_core.ipynb #988c9fc9
 class Shown:

@@ -17,7 +17,7 @@ import numpy as np
 from .boxes import LONG_SIDE, encode
 from .core import KINDS, RedactionError, as_boxes, write_whole, xywh_to_xyxy
 
-# %% ../nbs/14_dataset.ipynb #88310a11
+# %% ../nbs/14_dataset.ipynb #28769e0d
 @dataclass
 class Record:
     "One labelled page"
@@ -29,10 +29,22 @@ class Record:
     kind: list[str]                   # Kind of each box
     polygons: list[np.ndarray | None] = field(default_factory=list) # Corner points, shape (k, 2), or None for a rectangle
     source: str = ''                  # Data set it belongs to
+    page: int | None = None           # Number in the document, from 1
+    sha256: str = ''                  # Fingerprint of the document
+    codes: list[str | None] = field(default_factory=list) # Legal ground of each box, such as `(b)(6)`
+    file_name: str = ''               # As a label file names the picture; the path's last part when empty
+    image_id: int | str | None = None # Of the page, in its label file
+    ids: list[int | str | None] = field(default_factory=list) # Of each box, in its label file
+    extra: dict[str, Any] = field(default_factory=dict)       # Further fields of the page
+    fields: list[dict[str, Any]] = field(default_factory=list) # Further fields of each box
 
     def __post_init__(self):
-        self.xyxy = as_boxes(self.xyxy)
-        self.polygons = self.polygons or [None] * len(self.xyxy)
+        self.xyxy = as_boxes(self.xyxy); n = len(self.xyxy)
+        self.file_name = self.file_name or Path(self.path).name
+        self.polygons, self.codes, self.ids = self.polygons or [None] * n, self.codes or [None] * n, self.ids or [None] * n
+        self.fields = self.fields or [{} for _ in range(n)]
+        for name in ('codes', 'ids', 'fields'):
+            if len(getattr(self, name)) != n: raise ValueError(f'{self.path}: {n} boxes, {len(getattr(self, name))} {name}')
         if not len(self.xyxy) == len(self.kind) == len(self.polygons): raise ValueError(f'{self.path}: {len(self.xyxy)} boxes, {len(self.kind)} kinds, {len(self.polygons)} polygons')
 
 # %% ../nbs/14_dataset.ipynb #9a2e4f79
@@ -48,7 +60,7 @@ def _polygon(a: dict) -> np.ndarray | None:
     upright = len(pts) == 4 and len(np.unique(pts[:, 0])) == 2 and len(np.unique(pts[:, 1])) == 2
     return None if upright else pts
 
-# %% ../nbs/14_dataset.ipynb #b68eccbc
+# %% ../nbs/14_dataset.ipynb #8742f2e4
 def read_records(
     labels: str | Path,               # COCO file
     images: str | Path | None = None, # Folder of the pictures; `images/` beside the file, or its own folder, when None
@@ -67,7 +79,8 @@ def read_records(
         bad = [cats.get(a['category_id']) for a in aa if cats.get(a['category_id']) not in KINDS]
         if bad: raise LabelError(f'{labels}: {im["file_name"]}: unknown kind {bad[0]!r}. Valid kinds: {", ".join(KINDS)}')
         out.append(Record(folder/im['file_name'], im['width'], im['height'], str(im.get('document', im['file_name'])),
-                          xywh_to_xyxy([a['bbox'] for a in aa]) if aa else [], [cats[a['category_id']] for a in aa], [_polygon(a) for a in aa], source or labels.parent.name))
+                          xywh_to_xyxy([a['bbox'] for a in aa]) if aa else [], [cats[a['category_id']] for a in aa], [_polygon(a) for a in aa], source or labels.parent.name,
+                          im.get('page'), im.get('sha256', ''), [a.get('code') for a in aa], im['file_name'], im['id'], [a.get('id') for a in aa]))
     return out
 
 # %% ../nbs/14_dataset.ipynb #a2b32a32
