@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'suppress', 'decode', 'plausible', 'snap']
+           'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
 
 # %% ../nbs/02_boxes.ipynb #407c7668
 from dataclasses import replace
@@ -206,38 +206,59 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #5c84ff83
-def decode(
-    maps: np.ndarray,         # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
-    threshold: float = .3,    # Boxes scored lower are dropped
-    min_side: float = 4.,     # Boxes with a side shorter than this many pixels of the prepared page are dropped
-    min_area: float = 160.,   # So are boxes of a smaller area, in squared pixels: less than two letters
-)->Detections:                # In pixels of the prepared page
-    "Read the boxes off the model's maps"
-    if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
-    p = 1 / (1 + np.exp(-(maps[:5] * SHARPEN + LIFT).clip(-20, 20)))
-    inner, sides = p[0], p[1:]
-    if inner.max() < .3: return Detections.empty()
-    boxes, cums = _pieces(inner, sides), _cums(sides)
-    if not len(boxes): return Detections.empty()
-    boxes = boxes + [-1, -1, 1, 1]
-    for _ in range(2): boxes, support = _place(boxes, cums)
-    integral = cv2.integral(inner.astype(np.float32), sdepth=cv2.CV_64F)
-    filled = _filled(integral, boxes + [1, 1, -1, -1])
-    through = np.array([_through(sides, b) for b in boxes])
-    score = _score(filled, support, through)
-    keep = (score >= threshold) & ((boxes[:, 2:] - boxes[:, :2]) * STRIDE >= min_side).all(1) & ((boxes[:, 2:] - boxes[:, :2]).prod(1) * STRIDE**2 >= min_area)
-    boxes, score = boxes[keep], score[keep]
-    stay = suppress(boxes, score)
-    boxes, score = boxes[stay], score[stay]
-    kinds = np.stack([_box_mean(cv2.integral(k.astype(np.float32), sdepth=cv2.CV_64F), boxes + [1, 1, -1, -1]) for k in maps[5:]], 1) if len(boxes) else np.zeros((0, 4))
-    found = Detections(boxes, score.clip(0, 1), [KINDS[i] for i in kinds.argmax(1)])
-    return _split(found, inner, sides, cums).scale(STRIDE) if len(found) else found
-
+# %% ../nbs/02_boxes.ipynb #a9a1eb59
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
     return np.sqrt(filled.clip(0, 1) * (s[:, 0] * .7 + s[:, 1] * .2 + s[:, 2:].mean(1) * .1)) * (1 - .5 * through.clip(0, 1))
+
+class Evidence:
+    "A model's maps, ready to be asked about boxes in map pixels"
+    def __init__(self,
+        maps: np.ndarray,  # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
+    ):
+        if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
+        p = 1 / (1 + np.exp(-(maps[:5] * SHARPEN + LIFT).clip(-20, 20)))
+        self.inner, self.sides, self.empty = p[0], p[1:], p[0].max() < .3
+        if not self.empty: self.cums, self.integral, *self.kinds = _cums(self.sides), *(cv2.integral(m.astype(np.float32), sdepth=cv2.CV_64F) for m in (p[0], *maps[5:]))
+
+    def measure(self,
+        boxes: np.ndarray,     # Boxes in map pixels, shape (n, 4)
+        support: np.ndarray,   # Support of each side, from 0 to 1, shape (n, 4)
+    )->dict[str, np.ndarray]:  # `filled`, `through` and `score`, shape (n,); `support`; `kinds`, mean logits, shape (n, len(`KINDS`))
+        "What the maps say of boxes"
+        filled, through = _filled(self.integral, boxes + [1, 1, -1, -1]), np.array([_through(self.sides, b) for b in boxes])
+        kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.kinds], 1)
+        return dict(filled=filled, through=through, support=support, kinds=kinds, score=_score(filled, support, through).clip(0, 1))
+
+# %% ../nbs/02_boxes.ipynb #b10d020f
+def propose(
+    ev: Evidence,             # The model's maps
+    threshold: float = .1,    # Boxes scored lower are dropped
+    min_side: float = 4.,     # Boxes with a side shorter than this many pixels of the prepared page are dropped
+    min_area: float = 160.,   # So are boxes of a smaller area, in squared pixels: less than two letters
+)->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4), many of them overlapping; what `Evidence.measure` says of each
+    "Every box that may be a redaction"
+    boxes = _pieces(ev.inner, ev.sides) + [-1, -1, 1, 1] if not ev.empty else np.zeros((0, 4))
+    if not len(boxes): return boxes, {}
+    for _ in range(2): boxes, support = _place(boxes, ev.cums)
+    wh = (boxes[:, 2:] - boxes[:, :2]) * STRIDE
+    keep = (wh >= min_side).all(1) & (wh.prod(1) >= min_area)
+    if not keep.any(): return boxes[keep], {}
+    about = ev.measure(boxes[keep], support[keep]); boxes = boxes[keep]
+    good = about['score'] >= threshold
+    return boxes[good], {k: v[good] for k, v in about.items()}
+
+def decode(
+    maps: np.ndarray,         # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
+    threshold: float = .3,    # Boxes scored lower are dropped
+)->Detections:                # In pixels of the prepared page
+    "Read the boxes off the model's maps"
+    ev = Evidence(maps); boxes, about = propose(ev, threshold)
+    if not len(boxes): return Detections.empty()
+    stay = suppress(boxes, about['score'])
+    found = Detections(boxes[stay], about['score'][stay], [KINDS[i] for i in about['kinds'][stay].argmax(1)])
+    return _split(found, ev.inner, ev.sides, ev.cums).scale(STRIDE)
 
 # %% ../nbs/02_boxes.ipynb #c4f31ef1
 def plausible(

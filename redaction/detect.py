@@ -111,15 +111,21 @@ def loss(self: MapNet,
     kind = F.cross_entropy(out[:, 5:], maps[:, 5].long(), ignore_index=NO_KIND, reduction='sum') / (maps[:, 5] != NO_KIND).sum().clamp(min=1)
     return _focal(out[:, :5], t).mean() + _dice(out[:, :5].sigmoid(), t).mean() + .3 * kind
 
-# %% ../nbs/22_detect.ipynb #09e01f7b
+# %% ../nbs/22_detect.ipynb #6f7c8ab6
+@patch
+def maps(self: MapNet,
+    page: np.ndarray,          # Prepared page, uint8, shape (H, W, 3)
+)->np.ndarray:                 # Logits, float32, shape (`N_MAPS`, H / 2, W / 2)
+    "The maps of one page"
+    with torch.inference_mode(): return self(torch.from_numpy(page)[None])[0].float().numpy()
+
 @patch
 def boxes(self: MapNet,
     x: Tensor,                 # Prepared pages, uint8, shape (n, h, w, 3)
     threshold: float = .3,     # Boxes scored lower are dropped
 )->list[Detections]:           # For each page, in its pixels
     "Find redactions on prepared pages"
-    with torch.inference_mode(): out = self(x).float().cpu().numpy()
-    return [plausible(p, decode(o, threshold)) for p, o in zip(x.cpu().numpy(), out)]
+    return [plausible(p, decode(self.maps(p), threshold)) for p in x.cpu().numpy()]
 
 # %% ../nbs/22_detect.ipynb #580836c5
 class DenseNet(nn.Module):
