@@ -117,3 +117,6 @@ def export(
     with usage('train'):
         from redaction.recipe import export_run
         print(export_run(run, out, version))
+
+# %% ../nbs/69_cli.ipynb #c7790f0d
+from . import cli_data, cli_run  # noqa: F401,E402 - their commands join `app`

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Iterable, Optional
 import typer
 from .terminal import app, one_line, say, usage
 
-# %% ../nbs/61_cli_data.ipynb #d2558edf
+# %% ../nbs/61_cli_data.ipynb #be6ea1c4
 Data = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Where the catalogue and the files lie; from the section [ingest] when not given.')]
 
 def _data(folder: Optional[Path]) -> Path:
@@ -32,6 +32,7 @@ def ingest(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â
         folder = _data(data); report = run(folder, only=names or ())
         with Catalogue(folder/'catalogue.db') as cat: listing(cat, 'documents', folder/'documents.jsonl')
     print(report)
+    raise typer.Exit(int(bool(report.of('failed'))))
 
 @app.command()
 def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€¦', help='Not used: pages of all sources in the folder are drawn.', hidden=True)] = None, data: Data = None) -> None:
