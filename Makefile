@@ -5,7 +5,7 @@
 # make lint     ruff                                    make clean    what was built, not .venv
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-EXTRAS ?= data,train,app,scan,ray,monitor,dev
+EXTRAS ?= data,train,app,scan,ray,ocr,monitor,dev
 SAMPLE ?= samples/letter.pdf
 WORKERS ?= 2
 BIN := .venv/bin

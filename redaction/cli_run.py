@@ -74,7 +74,7 @@ def classify(paths: Paths, format: Format = Format.table, model: Model = None, d
         status = run(paths, format.value, model, detector, password)
     raise typer.Exit(status)
 
-# %% ../nbs/62_cli_run.ipynb #5e472ad3
+# %% ../nbs/62_cli_run.ipynb #9f2d4ba1
 @app.command()
 def serve(
     host: Annotated[Optional[str], typer.Option(help='Address to listen at; this machine only when not given.')] = None,
@@ -84,9 +84,8 @@ def serve(
 ) -> None:
     "Serve the page and the API.\n\nExample: redaction serve --port 7860"
     with usage('app'):
-        from redaction.serve import make_app, run_app
-        api = make_app(host=host, port=port, model=model and str(model))
-        if page:
-            from redaction.web import mount
-            api = mount(api)
-        run_app(api)
+        from redaction.serve import serve as run_api
+        about = dict(host=host, port=port, model=model and str(model))
+        if not page: return run_api(**about)
+        from redaction.web import serve_page
+        serve_page(**about)

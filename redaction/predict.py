@@ -40,11 +40,14 @@ def default_package() -> Path:
     import redaction
     return Path(redaction.__file__).parent/'models'/'default'
 
-# %% ../nbs/30_predict.ipynb #b287ad67
+# %% ../nbs/30_predict.ipynb #3152ecda
 def load_package(
-    path: str | Path | None = None,  # Folder of a package; the one that ships when None or empty
+    path: str | Path | None = None,  # Folder of a package, or `hub:OWNER/NAME@REVISION`; the one that ships when None or empty
 )->Package:                          # Checked against its checksum and against this library
     "Open a model package"
+    if str(path or '').startswith('hub:'):
+        from redaction.hub import fetch_model
+        path = fetch_model(str(path))
     path = Path(path) if path else default_package()
     try: about = json.loads((path/'model.json').read_text(encoding='utf-8')); need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
     except (OSError, ValueError, KeyError, TypeError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
@@ -75,7 +78,7 @@ class Predictor:
 
     def __repr__(self) -> str: return f'Predictor({self.package.name}, threshold {self.package.threshold})'
 
-# %% ../nbs/30_predict.ipynb #cea63fc1
+# %% ../nbs/30_predict.ipynb #ebb6a04d
 @patch
 def images(self: Predictor,
     batch: list[np.ndarray],        # Pages, uint8, shape (h, w, 3)
@@ -97,7 +100,7 @@ def images(self: Predictor,
 @patch
 def _read(self: Predictor, page: np.ndarray, maps: np.ndarray, threshold: float) -> Detections:
     "The boxes of a prepared page, in its pixels"
-    return judge(page, maps, self.trees, threshold) if self.trees else plausible(page, decode(maps, threshold))
+    return plausible(page, judge(page, maps, self.trees, threshold) if self.trees else decode(maps, threshold))
 
 # %% ../nbs/30_predict.ipynb #8d56678c
 @patch

@@ -146,15 +146,15 @@ def grow_judge(
     both = [*real, *drawn]
     return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w, n, seed)
 
-# %% ../nbs/27_recipe.ipynb #5bff7867
+# %% ../nbs/27_recipe.ipynb #084ae559
 def _unseen(net: Any, trees: Any, seen: dict[str, Examples], records: Sequence[Record]) -> dict[str, Page]:
     "Verdicts on gathered candidates, as pages in pixels"
-    from redaction.boxes import prepare, snap
+    from redaction.boxes import plausible, prepare, snap
     from redaction.judge import verdict
     out = {}
     for r in records:
-        e, im = seen[r.path.name], read_image(r.path); _, (sx, sy) = prepare(im)
-        d = verdict(e.boxes, e.kinds, trees(e.rows), .02) if len(e.rows) else Detections.empty()
+        e, im = seen[r.path.name], read_image(r.path); x, (sx, sy) = prepare(im)
+        d = plausible(x, verdict(e.boxes, e.kinds, trees(e.rows), .02)) if len(e.rows) else Detections.empty()
         out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 

@@ -1,0 +1,128 @@
+"""The report in a real browser: a hostile document shows as text, nothing is asked of the network, and it fits a phone and paper."""
+import csv, io, json, os
+from pathlib import Path
+import pytest
+from PIL import Image
+from conftest import ROOT
+from redaction.core import sha256
+
+playwright = pytest.importorskip('playwright.sync_api')
+BAD = '"><script>window.hacked=1</script><img src=x onerror="window.hacked=2"><svg onload=window.hacked=3>'
+NAME = "'\"><img src=x onerror=window.hacked=4>.pdf"      # a file may have such a name
+
+
+@pytest.fixture(scope='module')
+def browser():
+    with playwright.sync_playwright() as p:
+        path = next((str(c) for c in (Path('/usr/bin/chromium'), Path('/usr/bin/chromium-browser')) if c.exists()), None)
+        try: b = p.chromium.launch(executable_path=path, args=['--no-sandbox'])
+        except playwright.Error as e: pytest.skip(f'no Chromium here: {str(e).splitlines()[0]}')
+        yield b
+        b.close()
+
+
+def hostile_pdf(path):
+    "A real PDF whose title holds a script"
+    import pikepdf
+    pdf = pikepdf.new(); pdf.add_blank_page(page_size=(200, 300)); pdf.add_blank_page(page_size=(200, 300))
+    pdf.docinfo['/Title'], pdf.docinfo['/CreationDate'] = f'Title {BAD}', 'D:19990102000000Z'
+    pdf.save(path)
+
+
+@pytest.fixture(scope='module')
+def report(tmp_path_factory):
+    "A report of a hostile document, a harmless one, and one that could not be read"
+    from redaction.report import write_report
+    folder = tmp_path_factory.mktemp('report')
+    hostile_pdf(folder/NAME); Image.new('RGB', (200, 300), 'white').save(folder/'clean.png')
+    box = dict(bbox=[10, 10, 150, 60], score=.9, kind='black', code=f'(b)(6), {BAD}', text=f'=cmd|{BAD}')
+    page = lambda n, boxes: dict(page=n, width=200, height=300, unit='pt', redacted_share=.1, content_share=.1, redactions=boxes)
+    rows = [dict(document=NAME, sha256=sha256(folder/NAME), model=f'm {BAD}', error=None, pages=[page(1, [box]), page(2, [])]),
+        dict(document='clean.png', sha256=sha256(folder/'clean.png'), model='m', error=None, pages=[page(1, [])]),
+        dict(document=f'gone {BAD}', sha256=None, model='m', error=f'gone {BAD}: no such file', pages=[])]
+    (folder/'found.jsonl').write_text('\n'.join(map(json.dumps, rows)) + '\n')
+    return write_report(folder/'found.jsonl', folder/'report.html', title=f'Report {BAD}', files=folder)
+
+
+def opened(browser, report, **how):
+    "The report in a new tab, and every request it was let make"
+    page, asked = browser.new_page(**how), []
+    page.on('requestfinished', lambda r: asked.append(r.url)); page.on('dialog', lambda d: (asked.append('dialog'), d.dismiss()))
+    page.goto(report.as_uri()); page.wait_for_timeout(200)
+    return page, [u for u in asked if not u.startswith('data:')]
+
+
+def test_hostile(browser, report):
+    "Title, file name, metadata, code, text, model and error show as text and run nothing"
+    page, asked = opened(browser, report)
+    assert asked == [report.as_uri()]
+    assert page.evaluate('window.hacked') is None and page.evaluate('document.scripts.length') == 0
+    assert page.evaluate("document.querySelectorAll('img:not([src^=\"data:\"]), [onerror], [onload], iframe, object, link, form').length") == 0
+    text = page.inner_text('body')
+    assert page.title() == f'Report {BAD}'
+    for shown in (f'Report {BAD}', NAME, f'Title {BAD}', f'=cmd|{BAD}', f'gone {BAD}', f'm {BAD}'): assert ' '.join(shown.split()) in ' '.join(text.split()), shown
+    assert 'Personal privacy' in text and '1999' in text and '<script>window.hacked=1</script>' in text
+    page.close()
+
+
+def test_no_script_without_escape(browser, tmp_path):
+    "Even where an escape were forgotten, the page's own policy runs nothing"
+    from redaction.report_parts import Html, page as make
+    (tmp_path/'r.html').write_text(make('x', Html(f'<p>{BAD}</p>')))
+    page, asked = opened(browser, tmp_path/'r.html')
+    assert page.evaluate('window.hacked') is None and len(asked) == 1
+    page.close()
+
+
+@pytest.mark.parametrize('width, scheme', [(390, 'light'), (1280, 'light'), (1280, 'dark')])
+def test_fits(browser, report, width, scheme):
+    "No sideways scrolling, the figures in sight, and the colours of the reader's choice"
+    page, _ = opened(browser, report, viewport=dict(width=width, height=900), color_scheme=scheme)
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    assert page.locator('.figure').first.bounding_box()['y'] < 900
+    dark = sum(map(int, page.evaluate('getComputedStyle(document.body).backgroundColor').removeprefix('rgb(').rstrip(')').split(','))) < 200
+    assert dark == (scheme == 'dark')
+    im = Image.open(io.BytesIO(page.screenshot())).convert('L')
+    assert im.getextrema()[1] - im.getextrema()[0] > 150
+    page.close()
+
+
+def test_pictures_and_paper(browser, report):
+    "The page with the redaction is shown with its outline, and the report prints"
+    page, _ = opened(browser, report)
+    assert page.locator('.pages img').count() == 1 and page.evaluate("document.querySelector('.pages img').naturalWidth") == 600
+    pdf = page.pdf(format='A4')
+    assert pdf[:5] == b'%PDF-' and len(pdf) > 10_000
+    page.close()
+
+
+def test_tables(report):
+    "The CSV files hold every document and redaction, and no formula"
+    rows = {n: list(csv.DictReader(io.StringIO(report.with_name(f'report.{n}.csv').read_text('utf-8-sig')))) for n in ('documents', 'redactions')}
+    assert [r['document'] for r in rows['documents']][1:] == ['clean.png', f'gone {BAD}'] and rows['documents'][0]['year'] == '1999'
+    assert rows['redactions'][0]['text'] == f"'=cmd|{BAD}" and len(rows['redactions']) == 1
+    assert sorted(p.name for p in report.parent.glob('*report*')) == ['report.documents.csv', 'report.html', 'report.redactions.csv']
+
+
+def test_from_a_scan(tmp_path):
+    "The folder of a finished scan is taken as well"
+    pytest.importorskip('pyarrow')
+    from redaction.report import write_report
+    from redaction.scan import scan
+    scan([ROOT/'samples/letter.pdf'], tmp_path/'scan', workers=1, progress=False)
+    html = write_report(tmp_path/'scan', tmp_path/'r.html').read_text()
+    assert 'letter.pdf' in html and 'data:image/jpeg' in html
+
+
+@pytest.mark.skipif(not os.environ.get('REDACTION_SLOW'), reason='set REDACTION_SLOW=1: counts 6,000 documents')
+def test_large(tmp_path):
+    "Memory stays level over a large collection"
+    import tracemalloc
+    from redaction.core import Detections, Document, Page
+    from redaction.report import write_report
+    def documents(n):
+        for i in range(n): yield Document(f'{i:06d}.pdf', None, [Page(1, 600, 800, 'pt', Detections([[10, 10, 300, 10 + i % 700]], code=['(b)(6)']))])
+    peaks = []                                # tracemalloc makes it slow
+    for n in (1_000, 5_000):
+        tracemalloc.start(); write_report(documents(n), tmp_path/f'{n}.html', thumbnails=0); peaks.append(tracemalloc.get_traced_memory()[1]); tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 1_000_000
