@@ -1,6 +1,5 @@
 """Scans that are killed, fed with damage, and spread over Ray: the tables must be the same."""
 import io, json, os, random, shutil, signal, subprocess, sys, time, zipfile
-from pathlib import Path
 import pytest
 from conftest import ROOT
 
