@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Protocol
 from fastcore.basics import patch
-from .core import DocumentError, RedactionError, SettingsError, section, settings, sha256
+from .core import DocumentError, SettingsError, section, settings, sha256
 from .pages import open_document
 from .pool import Pool, WorkerError
 from .predict import WORKER, Package, Predictor, load_package, lost_reason

@@ -8,12 +8,12 @@ __all__ = ['SCHEMA', 'schema', 'describe', 'page_rows', 'ScanError', 'Content', 
 
 # %% ../nbs/35_tables.ipynb #040459ce
 import json, os, shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from fastcore.basics import patch
-from .core import Page, RedactionError, SettingsError, sha256, write_whole
+from .core import Page, RedactionError, sha256, write_whole
 if TYPE_CHECKING: import pyarrow as pa
 
 # %% ../nbs/35_tables.ipynb #8ce77dfc
@@ -113,7 +113,6 @@ def _check_owner(self: Ledger) -> None:
 @patch
 def _load(self: Ledger) -> None:
     "Read which contents are through and which pages of others are there"
-    import pyarrow.parquet as pq
     parts = sorted(p for p in self.parts.iterdir() if p.is_dir() and p.name[:1].isdigit())
     merged = [i for i, p in enumerate(parts) if p.name.endswith('merged')]
     if merged: [shutil.rmtree(p) for p in parts[:merged[-1]]]; parts = parts[merged[-1]:]
