@@ -7,7 +7,7 @@ __all__ = ['READ_SIDE', 'FIELDS', 'fit_page', 'dark_box', 'ClassifierPackage', '
            'Classifier', 'serving', 'ClassifiedPage', 'ClassifiedDocument', 'classify_document', 'classifying_worker',
            'classify_safely', 'write_json', 'write_csv', 'write_table', 'classify']
 
-# %% ../nbs/31_classifier.ipynb #847672c1
+# %% ../nbs/31_classifier.ipynb #d3c17cf8
 import json, sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from .boxes import MULTIPLE, prepare
 from .core import DocumentError, ModelError, section, settings, sha256
 from .pages import open_document
-from .predict import WORKER, Predictor, lost_reason
+from .predict import WORKER, Predictor, lost_reason, open_graph
 
 # %% ../nbs/31_classifier.ipynb #a4b6b15b
 def fit_page(
@@ -87,19 +87,16 @@ def load_classifier(
     if got != want: raise ModelError(f'{path}/model.onnx: checksum {got[:12]}… differs from {str(want)[:12]}… in model.json; the file is damaged or was replaced')
     return ClassifierPackage(path, about)
 
-# %% ../nbs/31_classifier.ipynb #50c1d06c
+# %% ../nbs/31_classifier.ipynb #0bf7ee22
 class Classifier:
     "A loaded page classifier"
     def __init__(self,
         package: str | Path | None = None,  # Folder of a package; the one that ships when None
         threads: int | None = None,         # Threads it computes with; from the settings when None
     ):
-        import onnxruntime as ort
         self.package = load_classifier(package); about = self.package.about
         self.classes, self.size, self.temperature = self.package.classes, int(about['size']), float(about['temperature'])
-        opts = ort.SessionOptions(); opts.intra_op_num_threads, opts.inter_op_num_threads, opts.log_severity_level = settings(threads=threads)['threads'], 1, 3
-        opts.enable_cpu_mem_arena = False
-        self.session = ort.InferenceSession(str(self.package.path/'model.onnx'), opts, providers=['CPUExecutionProvider'])
+        self.session = open_graph(self.package.path/'model.onnx', settings(threads=threads)['threads'])
 
     def __repr__(self) -> str: return f'Classifier({self.package.name}: {", ".join(self.classes)})'
 

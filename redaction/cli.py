@@ -13,13 +13,14 @@ import typer
 from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, find_documents, say, usage, write_csv, write_json, write_table)
 if TYPE_CHECKING: from redaction.core import Document
 
-# %% ../nbs/69_cli.ipynb #33f61177
-def _detector(model: Optional[Path]) -> Callable:
+# %% ../nbs/69_cli.ipynb #66ab0741
+def _detector(model: Optional[Path], ocr: Optional[str] = None) -> Callable:
     from functools import partial
     from redaction.core import settings
     from redaction.predict import detect_safely, load_package
     load_package(settings(model=model and str(model))['model'])
-    return partial(detect_safely, model=model)
+    if ocr: from redaction.codes import find_ocr; find_ocr(ocr)  # what is missing is told before anything starts
+    return partial(detect_safely, model=model, ocr=ocr)
 
 def _copy(password: Optional[str]) -> Callable[..., Any]:
     from redaction.predict import annotate_images, annotate_pdf
@@ -37,12 +38,15 @@ def _heed(documents: Iterable['Document'], failed: list['Document']) -> Iterator
         if d.error: failed.append(d); say(d.error)
         yield d
 
-# %% ../nbs/69_cli.ipynb #a923b4a0
+# %% ../nbs/69_cli.ipynb #d62e5f6b
 @app.command()
-def detect(paths: Paths, format: Format = Format.table, threshold: Threshold = None, dpi: Dpi = None, annotate: Annotate = None, model: Model = None, password: Password = None) -> None:
+def detect(
+    paths: Paths, format: Format = Format.table, threshold: Threshold = None, dpi: Dpi = None, annotate: Annotate = None, model: Model = None, password: Password = None,
+    codes: Annotated[Optional[str], typer.Option(metavar='OCR', help='Read legal grounds; from pictures with auto, rapidocr, tesseract or none.')] = None,
+) -> None:
     "Find the redactions in documents.\n\nExample: redaction detect letter.pdf scans/ --annotate marked"
     with usage():
-        detector, copy = _detector(model), annotate and _copy(password)
+        detector, copy = _detector(model, codes), annotate and _copy(password)
         if annotate: annotate.mkdir(parents=True, exist_ok=True)
     files = list(find_documents(paths, [annotate] if annotate else []))
     if not files: say(f'no documents in {", ".join(map(str, paths))}')

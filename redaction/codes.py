@@ -136,7 +136,7 @@ def tesseract_ocr(
         return [Word(d['text'], (x := float(d['left']), y := float(d['top']), x + float(d['width']), y + float(d['height']))) for d in rows if d['level'] == '5' and d['text'].strip()]
     return read
 
-# %% ../nbs/32_codes.ipynb #47d9edde
+# %% ../nbs/32_codes.ipynb #e42c4a99
 def find_ocr(
     name: str = 'auto', # auto, rapidocr, tesseract or none
 )->Ocr | None:          # None for none
@@ -148,7 +148,7 @@ def find_ocr(
     for engine in (rapid_ocr, tesseract_ocr):
         try: return engine()
         except OcrMissingError: pass
-    raise OcrMissingError('Reading codes from pictures needs an OCR engine: pip install "redaction[ocr]", or install tesseract-ocr; with --ocr none only the text layer is read')
+    raise OcrMissingError('Reading codes from pictures needs an OCR engine: pip install "redaction[ocr]", or install tesseract-ocr; with --codes none only the text layer is read')
 
 # %% ../nbs/32_codes.ipynb #db62390f
 def _has_ink(piece: np.ndarray, contrast: int = 40) -> bool:
@@ -241,18 +241,20 @@ def read_codes(
     if ocr and not all(_whole(n, table) for n in known): known = _by_ocr(page.image, detections.xyxy / np.tile(page.scale, 2), known, ocr, table, cfg)
     return replace(detections, code=[', '.join(n) or None for n in known])
 
-# %% ../nbs/32_codes.ipynb #b2b93787
+# %% ../nbs/32_codes.ipynb #dd7f149d
 def add_codes(
     document: Document,                   # As found by `redaction.predict`
     src: Any = None,                      # The file, its bytes or pixels; the document's path when None
     ocr: Ocr | str | None = 'auto',       # An engine or its name, see `find_ocr`; None or 'none' for the text layer only
     table: dict[str, Code] | None = None, # Grounds; read from the settings when None
     password: str | None = None,          # For an encrypted PDF
+    tick: Callable[[int], Any] = lambda n: None, # Called with the number of each page
+    reading: dict[str, Any] | None = None, # Settings for reading to change, such as `max_pages`
     **changes: Any,                       # Settings to change, see `DEFAULTS`
 )->Document:                              # A copy with `code` filled in
     "Read the codes of a document's redactions"
     if not document.redactions: return document
     ocr, table = find_ocr(ocr) if isinstance(ocr, str) else ocr, code_table() if table is None else table
-    with open_document(document.path if src is None else src, password=password) as doc:
-        pages = [replace(p, detections=read_codes(doc.page(p.number), p.detections, ocr=ocr, table=table, **changes)) if len(p.detections) else p for p in document]
+    with open_document(document.path if src is None else src, password=password, **(reading or {})) as doc:
+        pages = [(tick(p.number), replace(p, detections=read_codes(doc.page(p.number), p.detections, ocr=ocr, table=table, **changes)) if len(p.detections) else p)[1] for p in document]
     return replace(document, pages=pages)

@@ -69,13 +69,12 @@ def quantize(
         finally: logging.disable(logging.NOTSET)
         return write_whole(path, Path(f'{d}/b.onnx').read_bytes())
 
-# %% ../nbs/25_export.ipynb #33a89134
+# %% ../nbs/25_export.ipynb #1bfa871d
 class Graph:
     "A graph that finds boxes as a network does"
     def __init__(self, path: str | Path):
-        import onnxruntime as ort
-        opts = ort.SessionOptions(); opts.intra_op_num_threads, opts.log_severity_level = 1, 3
-        self.session = ort.InferenceSession(str(path), opts, providers=['CPUExecutionProvider'])
+        from redaction.predict import open_graph
+        self.session = open_graph(path)
     def eval(self) -> 'Graph': return self
     def maps(self, page: np.ndarray) -> np.ndarray: return self.session.run(None, dict(page=page[None]))[0][0]
     def boxes(self, x: Any, threshold: float = .3) -> list: return [plausible(p, decode(self.maps(p), threshold)) for p in np.asarray(x)]

@@ -88,7 +88,7 @@ def logo(self: Sheet,
         c[int(r.integers(4))], True, note=False)
     self.use(x, y, x + size, y + size)
 
-# %% ../nbs/12_furniture.ipynb #915abd8f
+# %% ../nbs/12_furniture.ipynb #871c6897
 @patch
 def photo(self: Sheet,
     x0: float, y0: float, x1: float, y1: float, # Box in pixels
@@ -97,13 +97,14 @@ def photo(self: Sheet,
     "A picture of soft blobs and grain, like a photograph on a page"
     x0, y0, x1, y1 = (int(v) for v in (max(0, x0), max(0, y0), min(self.w, x1), min(self.h, y1)))
     if x1 - x0 < 8 or y1 - y0 < 8: return
-    r, n, (w, h) = self.rng, int(self.rng.integers(3, 9)), (x1 - x0, y1 - y0)
+    r, n, (w, h), smooth = self.rng, int(self.rng.integers(3, 16)), (x1 - x0, y1 - y0), self.rng.random() < .4
     hue = lambda *n: np.clip(r.integers(0, 256, (*n, 1)) + r.normal(0, 28, (*n, 3)), 0, 255).astype(np.uint8)
     a = cv2.resize(hue(n, n), (w, h), interpolation=cv2.INTER_CUBIC)
-    for c in hue(6 if r.random() < .7 else 0):
+    for c in hue(6 if r.random() < .7 and not smooth else 0):
         cv2.ellipse(a, ((int(r.integers(w)), int(r.integers(h))), (float(r.integers(4, 6 + w//2)), float(r.integers(4, 6 + h//2))),
             float(r.integers(180))), tuple(int(v) for v in c), -1)
-    a = cv2.add(cv2.GaussianBlur(a, (0, 0), 1.5), r.integers(0, 26, (*a.shape[:2], 1)).astype(np.uint8).repeat(3, 2))
+    a = cv2.GaussianBlur(a, (0, 0), 1.5)
+    if not smooth: a = cv2.add(a, r.integers(0, 26, (*a.shape[:2], 1)).astype(np.uint8).repeat(3, 2))
     if gray if gray is not None else r.random() < .5: a = cv2.cvtColor(cv2.cvtColor(a, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     self.im[y0:y1, x0:x1] = a
     if r.random() < .4: self.box(x0, y0, x1, y1, edge=(0, 0, 0), width=int(r.integers(1, 3)))

@@ -16,7 +16,39 @@ import numpy as np
 from .boxes import STRIDE, Evidence, _box_mean, _place, _split, propose, suppress
 from .core import KINDS, Detections, ModelError, iou_matrix
 
-# %% ../nbs/02_judge.ipynb #1be9ac1d
+# %% ../nbs/02_judge.ipynb #a4acb7d4
+def _seams(profile: np.ndarray, least: float = .2, apart: int = 4) -> list[int]:
+    "Where a profile has peaks of at least `least`, not nearer than `apart` to each other or to its ends"
+    p, out = profile.copy(), []
+    p[:apart] = p[len(p) - apart + 1:] = 0
+    while len(p) and p.max() >= least and len(out) < 12:
+        i = int(p.argmax()); out.append(i); p[max(0, i - apart + 1):i + apart] = 0
+    return sorted(out)
+
+def _cut_apart(ev: Evidence, boxes: np.ndarray) -> np.ndarray:
+    "Pieces of boxes (map pixels) between the lines that run through them, shape (m, 4)"
+    out = [np.zeros((0, 4))]
+    for b in np.round(boxes).astype(int):
+        x0, y0, x1, y1 = b.clip(0)
+        for (j, k), (lo, hi, a, z) in zip(((0, 2), (1, 3)), ((y0, y1, x0, x1), (x0, x1, y0, y1))):
+            if z - a < 9 or hi - lo < 3: continue
+            prof = [(ev.cums[i][min(hi, len(ev.cums[i]) - 1), a:z] - ev.cums[i][lo, a:z]) / (hi - lo) for i in (j, k)]
+            at = [0, *_seams(np.maximum(*prof)), z - a]
+            if len(at) < 3: continue
+            piece = np.repeat(b[None].astype(float), len(at) - 1, 0); piece[:, j] = a + np.array(at[:-1]); piece[:, j + 2] = a + np.array(at[1:])
+            out.append(piece)
+    return np.concatenate(out)
+
+def _joined(boxes: np.ndarray, gap: float = 6., off: float = 2.) -> np.ndarray:
+    "Pairs of boxes (map pixels) that lie end to end, as one box each, shape (m, 4)"
+    out = []
+    for a, z, lo, hi in ((0, 2, 1, 3), (1, 3, 0, 2)):
+        apart = boxes[None, :, a] - boxes[:, None, z]
+        level = (np.abs(boxes[:, None, lo] - boxes[None, :, lo]) <= off) & (np.abs(boxes[:, None, hi] - boxes[None, :, hi]) <= off)
+        i, j = np.nonzero((apart > -2) & (apart <= gap) & level & ~np.eye(len(boxes), dtype=bool))
+        out.append(np.concatenate([np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])], 1))
+    return np.concatenate(out)
+
 def candidates(
     ev: Evidence,           # The model's maps
     threshold: float = .1,  # Proposals scored lower are dropped
@@ -26,8 +58,10 @@ def candidates(
     boxes, about = propose(ev, threshold)
     if not len(boxes): return boxes, about
     best = suppress(boxes, about['score'])
-    parts = _split(Detections(boxes[best], about['score'][best], [KINDS[i] for i in about['kinds'][best].argmax(1)]), ev.inner, ev.sides, ev.cums)
-    new = parts.xyxy[iou_matrix(parts.xyxy, boxes).max(1) < .9]
+    parts = _split(Detections(boxes[best], about['score'][best], [KINDS[i] for i in about['kinds'][best].argmax(1)]), ev.inner, ev.sides, ev.cums).xyxy
+    if len(cut := np.concatenate([_cut_apart(ev, boxes[suppress(boxes, about['score'], .8, 2.)]), _joined(boxes[best])])):
+        cut = _place(cut, ev.cums, reach=2)[0]; parts = np.concatenate([parts, cut[(cut[:, 2:] - cut[:, :2] >= 2).all(1)]])
+    new = parts[iou_matrix(parts, boxes).max(1) < .9]; new = new[suppress(new, np.ones(len(new)), .9, 2.)]
     if len(new):
         boxes, more = np.concatenate([boxes, new]), ev.measure(new, _place(new, ev.cums, reach=2)[1])
         about = {k: np.concatenate([v, more[k]]) for k, v in about.items()}
@@ -117,12 +151,15 @@ class Trees:
             at = np.where(col < 0, at, np.where(go, self.left[t, at], self.right[t, at]))
         return 1 / (1 + np.exp(-(self.start + self.value[t, at].sum(1))))
 
-# %% ../nbs/02_judge.ipynb #5e5f55a9
+# %% ../nbs/02_judge.ipynb #49c76bfa
 def load_trees(
     path: str | Path,  # JSON file written by `save_trees`
 )->Trees:
     "Read trees from their file"
-    try: d = json.loads(Path(path).read_text()); return Trees(*(d[k] for k in ('column', 'threshold', 'left', 'right', 'value', 'start')))
+    try:
+        d = json.loads(Path(path).read_text())
+        if tuple(d['features']) != FEATURES: raise ValueError('its columns are not those that are measured here; export the model again')
+        return Trees(*(d[k] for k in ('column', 'threshold', 'left', 'right', 'value', 'start')))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as e: raise ModelError(f'{path}: not a file of trees: {e}') from e
 
 def save_trees(

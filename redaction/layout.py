@@ -11,21 +11,21 @@ from typing import Callable
 from .draw import Sheet, word_mask
 from .furniture import tone
 
-# %% ../nbs/12_layout.ipynb #51dcaf4b
+# %% ../nbs/12_layout.ipynb #261c8060
 def mark(
     sh: Sheet,
     words: list,     # Word boxes of one line
 ):
     "Underline or highlight some words; they stay readable"
-    a, k = int(sh.rng.integers(len(words))), sh.rng.random()
+    a, k = int(sh.rng.integers(len(words))) if sh.rng.random() < .6 else 0, sh.rng.random()
     x0, y0, x1, y1 = words[a][0], words[a][1], words[min(len(words) - 1, a + int(sh.rng.integers(1, 9)))][2], words[a][3]
     if k < .5: sh.rule(x0, y1 - .16 * sh.px, x1, y1 - .16 * sh.px, width=max(1, sh.px // 12))
     elif k < .9:
-        pens = (255, 245, 100), (255, 255, 170), (170, 255, 180), (250, 190, 220), (180, 225, 255), (225, 225, 225)
-        sh.highlight(x0 - 1, y0, x1 + 1, y1, pens[int(sh.rng.integers(6))])
+        pens = (255, 245, 100), (255, 255, 0), (255, 255, 170), (170, 255, 180), (250, 190, 220), (180, 225, 255), (225, 225, 225)
+        sh.highlight(x0 - 1, y0, x1 + 1, y1, pens[int(sh.rng.integers(7))])
     else: sh.box(x0 - 3, y0 - 1, x1 + 3, y1 + 1, edge=(160, 0, 0))
 
-# %% ../nbs/12_layout.ipynb #b7c31bcb
+# %% ../nbs/12_layout.ipynb #4b448bc5
 def body(
     sh: Sheet,
     y: float,             # Where to begin, in pixels
@@ -35,6 +35,7 @@ def body(
     "Paragraphs, some with a heading, bullets, a highlight or an underline"
     r, x0, x1, bottom = sh.rng, x0 or sh.left, x1 or sh.right, bottom or sh.bottom
     just, gap, bullets, ind = r.random() < .4, sh.px * float(r.uniform(.2, 1.6)), r.random() < .3, sh.px * float(r.choice([0, 0, 2, 4]))
+    marks = float(r.choice([.03, .3, .9], p=[.65, .2, .15]))
     while y + 2 * sh.px < bottom:
         if r.random() < .18: y = sh.flow(x0, y, x1, int(r.integers(1, 7)), bold=True, bottom=bottom)
         if bullets and r.random() < .4:
@@ -44,7 +45,7 @@ def body(
                 y = sh.flow(x0 + 2.5 * sh.px, y, x1, int(r.integers(4, 30)), bottom=bottom)
         n = len(sh.lines)
         y = sh.flow(x0, y, x1, int(r.integers(6, 110)), indent=ind, justify=just, bottom=bottom) + gap
-        if len(sh.lines) > n and r.random() < .1: mark(sh, sh.lines[int(r.integers(n, len(sh.lines)))])
+        if len(sh.lines) > n and r.random() < marks: mark(sh, sh.lines[int(r.integers(n, len(sh.lines)))])
     return y
 
 # %% ../nbs/12_layout.ipynb #042d8506
@@ -396,7 +397,7 @@ def maps(sh: Sheet):
     if y1 < sh.h * .85: body(sh, y1 + sh.px)
     foot(sh)
 
-# %% ../nbs/12_layout.ipynb #c367f4ac
+# %% ../nbs/12_layout.ipynb #cced1818
 def charts(sh: Sheet):
     "Charts with captions between text"
     r, y = sh.rng, sh.h * .05
@@ -404,7 +405,7 @@ def charts(sh: Sheet):
         y = body(sh, y, y + sh.h * float(r.uniform(.03, .2))) + sh.px; h = sh.h * float(r.uniform(.12, .3)); x1 = sh.w * float(r.uniform(.5, .95))
         if y + h > sh.bottom: break
         if r.random() < .3: sh.box(sh.left - sh.px, y - .5*sh.px, x1 + sh.px, y + h + 2*sh.px, edge=(120, 120, 120))
-        (sh.plot if r.random() < .6 else sh.bars)(sh.left + (2*sh.px if sh.left < 3*sh.px else 0), y, x1, y + h); y += h + 2*sh.px; y = sh.flow(sh.left, y, sh.right, 8, max(6, int(sh.px * .85))) + sh.px
+        (sh.plot if (k := r.random()) < .5 else sh.bars if k < .8 else sh.photo)(sh.left + (2*sh.px if sh.left < 3*sh.px else 0), y, x1, y + h); y += h + 2*sh.px; y = sh.flow(sh.left, y, sh.right, 8, max(6, int(sh.px * .85))) + sh.px
     foot(sh)
 
 # %% ../nbs/12_layout.ipynb #14b98057

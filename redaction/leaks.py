@@ -153,13 +153,14 @@ def under_cover(self: _View, h: Hidden) -> Leak | None:
     whole = c.patch.mean() >= .7 and np.prod(c.bbox[2:] - c.bbox[:2]) < .3 * self.area
     return Leak(h.text, c.bbox if whole else h.bbox + [-1, -1, 1, 1], _how(h, item), box, kind, h.bbox)
 
-# %% ../nbs/33_leaks.ipynb #5f49a85a
+# %% ../nbs/33_leaks.ipynb #2fd713d9
 @patch
 def unseen(self: _View, h: Hidden, how: str | None = None) -> Leak | None:
     "The leak that a text is which nothing covers, or None"
     if not re.search(r'[^\W_]', h.text) or not self.blank(h.bbox): return None
     how = how or ('same_colour' if h.painted else 'ocr_layer')
-    if (box := self.model_box(h.bbox)) is not None: return Leak(h.text, self.dets.xyxy[box], how, box, self.dets.kind[box], h.bbox)
+    box = self.model_box(h.bbox)
+    if box is not None and not _worth(self.readable(self.dets.xyxy[box])): return Leak(h.text, self.dets.xyxy[box], how, box, self.dets.kind[box], h.bbox)
     if (drawn := self.drawn_box(h.bbox, how == 'same_colour')) is None: return None
     return Leak(h.text, drawn, how, None, _kind(np.median(self.crop(h.bbox).reshape(-1, 3), 0), self.paper), h.bbox)
 

@@ -13,7 +13,7 @@ from .draw import Sheet, paste_ink, word_mask
 from .core import KINDS
 from .furniture import tone
 
-# %% ../nbs/12_practice.ipynb #401a8efa
+# %% ../nbs/12_practice.ipynb #0d1b65a2
 @dataclass(frozen=True)
 class Practice:
     "How one office redacts: the look shared by the redactions of a page"
@@ -28,7 +28,7 @@ class Practice:
     code_px: float = 0.                          # Size of the code in pixels; 0 fits the box
     pad: tuple[float, float] = (.2, 0.)          # Beyond the text, in ems, across and down
     radius: float = 0.                           # Rounded corners, as a share of the height
-    texture: str = ''                            # 'scribble', 'marker', 'mottle', 'dots' or ''
+    texture: str = ''                            # 'scribble', 'marker', 'mottle', 'dots', 'faint' or ''
 
 # %% ../nbs/12_practice.ipynb #e70dbf94
 CODES: tuple[tuple[str, ...], ...] = (('5.1.2.e', '5.1.2.i', '5.2.1'), ('5.1.2e', '5.1.2i'), ('5.1.2.e',), ('10.2.e', '10.2.g', '11.1'),
@@ -60,7 +60,7 @@ def _grayish(r: np.random.Generator, dark: bool) -> dict:
     return dict(fill=fill, edge=edge, width=int(r.choice([1, 1, 2])), alpha=1. if r.random() < .85 else float(r.uniform(.75, .95)),
         texture='mottle' if r.random() < .12 else '')
 
-# %% ../nbs/12_practice.ipynb #d4479b86
+# %% ../nbs/12_practice.ipynb #7fd7046a
 def _color(r: np.random.Generator, dark: bool) -> dict:
     fill = [(255, 255, 140), (255, 240, 90), (150, 100, 105), (185, 130, 130), (110, 70, 75), (0, 190, 225), (250, 200, 160), (190, 215, 245),
         (200, 235, 195), (240, 190, 215), tone(r, .9), tone(r, .6), tone(r, .35)][int(r.integers(13))]
@@ -71,9 +71,10 @@ def _color(r: np.random.Generator, dark: bool) -> dict:
 
 def _border(r: np.random.Generator, dark: bool) -> dict:
     if dark and r.random() < .08: return dict(fill=None, edge=None, texture='dots', where='left')
+    if not dark and r.random() < .12: return dict(fill=_gray(r, 238, 252), edge=None, texture='faint', where='left')
     return dict(fill=None if r.random() < .5 else (255, 255, 255), **_outline(r, dark))
 
-# %% ../nbs/12_practice.ipynb #07f229ab
+# %% ../nbs/12_practice.ipynb #9b31fcc4
 def practice(
     rng: np.random.Generator,
     kind: str,           # One of `KINDS`
@@ -85,9 +86,9 @@ def practice(
     d = dict(pad=(float(rng.uniform(-.05, .5)), float(rng.choice([-.12, -.05, 0, .04, .12, .25]))))
     d |= dict(black=_black, gray=_grayish, color=_color, border=_border)[kind](rng, dark)
     share = dict(black=.25, gray=.6, color=.65, border=.55)[kind]
-    if rng.random() < share or d.get('texture') == 'dots':
-        d |= dict(codes=CODES[int(rng.integers(len(CODES)))], code_px=float(rng.choice([0, px * .6, px * .8, px])),
-            where=d.get('where') or str(rng.choice(['center', 'left', 'corner', 'beside'], p=[.5, .25, .15, .1])))
+    if rng.random() < share or d.get('texture') in ('dots', 'faint'):
+        big = float(px * rng.uniform(1.05, 1.4)) if d.get('texture') == 'faint' else float(rng.choice([0, px * .6, px * .8, px]))
+        d |= dict(codes=CODES[int(rng.integers(len(CODES)))], code_px=big, where=d.get('where') or str(rng.choice(['center', 'left', 'corner', 'beside'], p=[.5, .25, .15, .1])))
     return Practice(kind, **d)
 
 # %% ../nbs/12_practice.ipynb #288996c1
@@ -104,20 +105,23 @@ def _some_words(sh: Sheet, p: Practice) -> list[Rects]:
         a = int(r.integers(len(sh.lines[i]))); out.append([_span(sh, sh.lines[i], a, min(len(sh.lines[i]) - 1, a + int(r.integers(0, 5))), p)])
     return out
 
-# %% ../nbs/12_practice.ipynb #f0942c05
+# %% ../nbs/12_practice.ipynb #610076d3
 def _fields(sh: Sheet, p: Practice) -> list[Rects]:
-    "Names and values, nearly all of them, each by itself"
-    keep = sh.rng.random() * .5
-    return [[_span(sh, [f], 0, 0, p)] for f in sh.fields if sh.rng.random() > keep]
+    "Names and values, nearly all of them, each by itself; sometimes as tall as the lines are apart"
+    r, keep, tall, gap = sh.rng, sh.rng.random() * .5, sh.rng.random() < .35, float(sh.rng.choice([0, 1, 1, 2]))
+    out = [_span(sh, [f], 0, 0, p) for f in sh.fields if r.random() > keep]
+    if tall: out = [(x0 + gap, y0, x1 - gap, y0 + max(5., sh.px * sh.lead - gap)) for x0, y0, x1, _ in out if x1 - x0 > 8]
+    return [[b] for b in out]
 
-# %% ../nbs/12_practice.ipynb #5efbf813
+# %% ../nbs/12_practice.ipynb #0f5868fe
 def _cells(sh: Sheet, p: Practice) -> list[Rects]:
     "Columns of a table or form: the cell, or what stands in it"
     if not sh.cells: return []
     col, k, out = sh.cells[int(sh.rng.integers(len(sh.cells)))], sh.rng.random(), []
     for x0, y0, x1, y1 in col:
         if sh.rng.random() < .1: continue
-        share, h = .6 if k < .7 else sh.rng.uniform(.3, 1), .15 * (y1 - y0)
+        share, h = .6 if k < .6 else sh.rng.uniform(.3, 1), .15 * (y1 - y0)
+        if k > .75: a = x0 + min(.5 * (x1 - x0), sh.px * 1.1); m = (y0 + y1) / 2; out.append([(a, m - .6 * sh.px, min(x1 - 2, a + sh.px * sh.rng.uniform(1.2, 3.5)), m + .55 * sh.px)]); continue
         out.append([(x0, y0, x1, y1) if k < .4 else (x0 + 2, y0 + h, x0 + (x1 - x0) * share, y1 - h)])
     if k > .92: out = [[(col[0][0], col[0][1], col[0][2], col[-1][3])]]
     return out
@@ -220,8 +224,8 @@ def _clear(box: tuple, taken: np.ndarray, slack: float) -> bool:
     area = np.minimum((taken[:, 2:] - taken[:, :2]).prod(1), (box[2] - box[0]) * (box[3] - box[1]))
     return not ((wh > 0).all(1) & (wh.clip(0).prod(1) > slack * area)).any()
 
-# %% ../nbs/12_practice.ipynb #b8922e44
-_PLANS = ((_some_words, .23), (_fields, .34), (_stacked, .1), (_polygon, .07), (_block, .1), (_line_end, .06), (_cells, .08), (_picture, .04))
+# %% ../nbs/12_practice.ipynb #15781528
+_PLANS = ((_some_words, .21), (_fields, .34), (_stacked, .1), (_polygon, .08), (_block, .08), (_line_end, .05), (_cells, .1), (_picture, .04))
 
 def plan(
     sh: Sheet,
@@ -293,13 +297,14 @@ def _marker(m: np.ndarray, rects: Rects, r: np.random.Generator, size: int) -> n
                 (x0, b + t[3])])], 255, cv2.LINE_AA)
     return out
 
-# %% ../nbs/12_practice.ipynb #418046fd
+# %% ../nbs/12_practice.ipynb #39a3388f
 def _fill(part: np.ndarray, m: np.ndarray, p: Practice, r: np.random.Generator, paper: tuple):
     "Put the fill under a mask, in place"
     c = np.array(paper if p.fill is None else p.fill, np.float32)
     if p.texture == 'mottle':
         k = cv2.resize(r.normal(0, 14, (part.shape[0]//6 + 2, part.shape[1]//6 + 2)).astype(np.float32), part.shape[1::-1])[..., None]
         c = np.clip(c + k * ([1, 1, 1] if p.kind == 'gray' else [1, .6, .6]), 0, 255)
+    if p.texture == 'faint': yy, xx = np.indices(part.shape[:2]); c = np.where((((xx // 2 + yy // 2) % 3 == 0) & (r.random(part.shape[:2]) < .6))[..., None], c - 14, np.array(paper)) + np.zeros(3)
     if p.texture == 'dots': c = np.where((r.random(part.shape[:2]) < .11)[..., None], 40, np.array(paper)) + np.zeros(3)
     a = (m[..., None] / np.float32(255)) * p.alpha
     part[:] = (part * (1 - a) + c * a + .5).astype(np.uint8)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_tune', 'sample_pages', 'as_shipped', 'gather',
-           'gather_drawn', 'grow_judge', 'validate', 'score_sets', 'train', 'export_run']
+           'gather_drawn', 'grow_judge', 'validate', 'score_sets', 'score_held_out', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #28ffcbb4
 import json
@@ -36,19 +36,23 @@ def bits(params: dict) -> int:
     "In how many bits the shipped network computes: 32, or 8"
     return (params.get('export') or {}).get('bits', 32)
 
-# %% ../nbs/27_recipe.ipynb #00dc7662
+# %% ../nbs/27_recipe.ipynb #2544b9b0
 def real_data(
     data: dict[str, dict],        # For each set by name: `labels`, and `images` or `pdfs`
     work: str | Path,             # Folder for rendered pages
     say: Callable[[str], Any] = print, # Told what is left out
+    split: str = 'train',         # 'train', or 'test' for the held-out documents
+    share: float = .1,            # Share of documents that are held out
 )->tuple[list[Record], Gold]:     # Pages to train on and the same as gold
     "Read the real data sets that are there"
+    from redaction.catalogue import split_of
     records, pages = [], {}
     for name, d in data.items():
         if not Path(d['labels']).exists() or ('pdfs' in d and not Path(d['pdfs']).is_dir()):
             say(f'{name}: {d["labels"]} or its pages are not here; left out'); continue
         images = d.get('images') if 'pdfs' not in d else render_labelled(d['labels'], d['pdfs'], Path(work)/name)
-        records += read_records(d['labels'], images, source=name); pages |= read_gold(d['labels']).pages
+        here = [r for r in read_records(d['labels'], images, source=name) if (split_of(r.sha256, share) if r.sha256 else 'train') == split]
+        records += here; pages |= read_gold(d['labels']).only(files=[r.path.name for r in here]).pages
     return records, Gold(pages)
 
 # %% ../nbs/27_recipe.ipynb #5092ba1b
@@ -146,8 +150,8 @@ def grow_judge(
     both = [*real, *drawn]
     return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w, n, seed)
 
-# %% ../nbs/27_recipe.ipynb #084ae559
-def _unseen(net: Any, trees: Any, seen: dict[str, Examples], records: Sequence[Record]) -> dict[str, Page]:
+# %% ../nbs/27_recipe.ipynb #cdf36dec
+def _unseen(trees: Any, seen: dict[str, Examples], records: Sequence[Record]) -> dict[str, Page]:
     "Verdicts on gathered candidates, as pages in pixels"
     from redaction.boxes import plausible, prepare, snap
     from redaction.judge import verdict
@@ -180,7 +184,7 @@ def validate(
         return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, n, seed, hashes=hashes)
     drawn = gather_drawn(nets[0], (params.get('judge') or {}).get('drawn', 200), seed * 1000 + 500_000)
     save_trees(grow_judge([*seen.values()], drawn, seed=seed), out/'judge.json')
-    fit_predict = lambda train, valid: _unseen(next(turn), grow_judge([seen[f] for f in train], drawn, seed=seed), seen, [by[f] for f in valid])
+    fit_predict = lambda train, valid: _unseen(grow_judge([seen[f] for f in train], drawn, seed=seed), seen, [by[f] for f in valid])
     return cross_validate(fit_predict, gold, n, seed, hashes=hashes)
 
 # %% ../nbs/27_recipe.ipynb #3115d496
@@ -196,6 +200,26 @@ def score_sets(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
+# %% ../nbs/27_recipe.ipynb #47acc1f9
+def _share(params: dict) -> float: return (params.get('dataset') or {}).get('test', .1)
+
+def score_held_out(
+    params: dict,              # Checked parameters
+    out: Path,                 # Folder of the run, with its network and judge
+    records: list[Record],     # Pages it was trained on
+    threshold: float,          # Of the package
+    say: Callable[[str], Any] = print, # Told the figures
+)->dict[str, Any]:             # Scores of each set that has held-out documents
+    "Score what ships on documents that nothing was trained on"
+    from redaction.judge import load_trees
+    held, gold = real_data(params.get('data') or {}, out, lambda text: None, 'test', _share(params))
+    if not held: return {}
+    net = as_shipped(load_net(out/'net.pt'), bits(params), out/'net.pt', records)
+    found = _unseen(load_trees(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
+    scores = {s: score_pages(gold.only(files=[r.path.name for r in held if r.source == s]), found, threshold) for s in dict.fromkeys(r.source for r in held)}
+    for s, v in scores.items(): say(f'{s}, held out\n{v.to_markdown()}')
+    return {s: v.to_dict() for s, v in scores.items()}
+
 # %% ../nbs/27_recipe.ipynb #0eae33f9
 def _stamp(params: dict, out: Path) -> None:
     "Mark a folder with what its results depend on; refuse one that was begun with something else"
@@ -204,7 +228,7 @@ def _stamp(params: dict, out: Path) -> None:
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
     write_whole(f, new)
 
-# %% ../nbs/27_recipe.ipynb #4ae9c983
+# %% ../nbs/27_recipe.ipynb #52e1c473
 def train(
     params: dict,             # What `params.yaml` holds
     out: str | Path,          # Folder of the run
@@ -214,19 +238,20 @@ def train(
     check_params(params); out = Path(out); out.mkdir(parents=True, exist_ok=True); _stamp(params, out)
     write_whole(out/'params.json', json.dumps(params, indent=1))
     say('drawing pages and training the base'); train_base(params, out)
-    records, gold = real_data(params.get('data') or {}, out, say)
+    records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))
     if len({r.document for r in records}) >= params['evaluate']['folds']:
         say(f'cross-validating on {len(records)} real pages'); cv = validate(params, out, records, gold, say)
         judged = score_sets(cv, gold, records)
         for s, t in judged['tables'].items(): say(f'{s}\n{t}')
     else: judged = dict(threshold=.5, sets={}, tables={})
     say('training on everything'); fine_tune(params, out, records, out/'net.pt', last=True)
+    judged['held out'] = score_held_out(params, out, records, judged['threshold'], say)
     judged['data'] = {s: f'{sum(r.source == s for r in records)} pages of {len({r.document for r in records if r.source == s})} documents, labels sha256 {sha256(d["labels"])[:12]}'
                       for s, d in (params.get('data') or {}).items() if any(r.source == s for r in records)} | dict(synth=f'{params["synth"]["pages"]} pages drawn from seed {params["seed"] * 1000}')
     write_whole(out/'judged.json', json.dumps(judged, indent=1))
     return out
 
-# %% ../nbs/27_recipe.ipynb #b95cbafa
+# %% ../nbs/27_recipe.ipynb #d847f988
 def _figures(judged: dict) -> dict[str, str]:
     "Rows of the card"
     num = lambda d, k: f"{d[k]:.3f}" + (f" [{d[k + '_95'][0]:.3f}, {d[k + '_95'][1]:.3f}]" if d.get(k + '_95') else '') if d.get(k) is not None else '–'
@@ -236,7 +261,7 @@ def _figures(judged: dict) -> dict[str, str]:
         out |= {f'{s}: {label}': num(a, k) for k, label in (('precision', 'box precision'), ('recall', 'box recall'), ('f1', 'box F1'), ('area_f1', 'area F1'), ('kind_accuracy', 'kind accuracy'))}
         out |= {f'{s}: box F1, {g}': num(d, 'f1') for g, d in groups.items() if g.startswith('page ') and d.get('f1') is not None}
         out[f'{s}: COCO mAP'] = f"{groups['coco_map']:.3f}"
-    return out
+    return out | {f'{s}, held-out documents: {label}': num(v['ALL'], k) for s, v in judged.get('held out', {}).items() for k, label in (('f1', 'box F1'), ('area_f1', 'area F1'))}
 
 def export_run(
     run: str | Path,          # Folder of a finished run
@@ -249,6 +274,6 @@ def export_run(
     run = Path(run)
     if not (run/'net.pt').exists() or not (run/'judged.json').exists(): raise SettingsError(f'{run}: not a finished run (needs net.pt and judged.json); run `redaction train` to its end')
     judged, params = (json.loads((run/f).read_text()) for f in ('judged.json', 'params.json'))
-    pages = sample_pages(real_data(params.get('data') or {}, run)[0])
+    pages = sample_pages(real_data(params.get('data') or {}, run, share=_share(params))[0])
     trees = load_trees(run/'judge.json') if (run/'judge.json').exists() else None
     return export(run/'net.pt', out, version, judged['threshold'], pages, _figures(judged) | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, judged['data'], 'redaction train --params params.yaml', params['seed'], bits=bits(params), trees=trees)

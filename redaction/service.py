@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['work_setup', 'Service']
 
-# %% ../nbs/41_service.ipynb #ef2eac1d
-import io, os, queue, threading, time
+# %% ../nbs/41_service.ipynb #828fde6b
+import io, queue, threading, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Callable
@@ -78,7 +78,7 @@ def _marked(p: Predictor, job: dict) -> bytes:
     pdf.save(out); pdf.close()
     return out.getvalue()
 
-# %% ../nbs/41_service.ipynb #179fa2e7
+# %% ../nbs/41_service.ipynb #3eab2021
 def work_setup(
     model: str,                     # Folder of a model package
     changes: dict[str, Any],        # Settings of the predictor, such as `max_pages`
@@ -87,7 +87,6 @@ def work_setup(
     "Load the model in a worker process"
     import warnings
     warnings.simplefilter('ignore')                                # libraries' remarks on odd files; what matters becomes an error
-    os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')            # onnxruntime else leaves a file with a random id among the temporary ones
     p, classify = Predictor(model or None, **changes), classifier() if classifier else None
     does = dict(detect=lambda job, tick: _detect(p, job, tick), picture=lambda job, tick: _picture(p, job), marked=lambda job, tick: _marked(p, job),
                 classify=lambda job, tick: {str(k): float(v) for k, v in classify(_pixels(p, job)).items()})

@@ -20,7 +20,7 @@ from .draw import Sheet, paste_ink, word_mask
 from .layout import STYLES, odds
 from .practice import plan, practice, redact
 
-# %% ../nbs/13_synth.ipynb #542b3417
+# %% ../nbs/13_synth.ipynb #2e23c434
 @dataclass
 class _Scan:
     "What a page goes through, chosen before it is drawn"
@@ -36,7 +36,7 @@ def _scan(r: np.random.Generator, style: str, kind: str|None) -> _Scan:
     keystone = float(r.choice([0, .004, .01], p=[.8, .15, .05])) if worn else 0.
     screen = .9 if kind == 'gray' and not after else float(r.choice([0, .25, .8], p=[.8, .15, .05]))
     scale = float(r.choice([1.4, 1.7]) if bits else r.choice([1., 1.25, 1.6], p=[.35, .3, .35]))
-    return _Scan(worn, after, bits, gray, turn, keystone, int(r.integers(110, 190)), screen, scale)
+    return _Scan(worn, after, bits, gray, turn, keystone, int(r.integers(100, 165)), screen, scale)
 
 # %% ../nbs/13_synth.ipynb #3afe4007
 def _moved(sh: Sheet, m: np.ndarray):

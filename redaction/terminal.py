@@ -144,7 +144,7 @@ def annotate_many(
                 for f in made if isinstance(made, (list, tuple)) else [made]: say(f'marked copy: {f}')
         yield d
 
-# %% ../nbs/60_terminal.ipynb #fce1b476
+# %% ../nbs/60_terminal.ipynb #f9f97f15
 class Format(str, Enum):
     "How results are written"
     table, json, csv = 'table', 'json', 'csv'
@@ -157,13 +157,13 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callback=_version, help='Show the version and exit.')] = False) -> None:
-    "Find what has been blacked out in documents: where, of what kind, and how much.\n\nExample: redaction detect letter.pdf scans/ --format json > found.jsonl"
+    "\b\nFind what has been blacked out in documents.\nExample: redaction detect letter.pdf scans/ --format json > found.jsonl"
 
-# %% ../nbs/60_terminal.ipynb #ca24f0c7
+# %% ../nbs/60_terminal.ipynb #4e29dfa2
 Paths = Annotated[list[Path], typer.Argument(metavar='PATH', help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
 Dpi = Annotated[Optional[float], typer.Option(min=1, help='Resolution for PDF pages; what the model needs when not given.')]
-Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in: PDF for PDF, else PNG.')]
+Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]
 Model = Annotated[Optional[Path], typer.Option(metavar='DIR', help='Folder of a model package; the one shipped when not given.')]
 Password = Annotated[Optional[str], typer.Option(envvar='REDACTION_PASSWORD', help='For encrypted PDFs.')]
 

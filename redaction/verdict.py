@@ -78,7 +78,7 @@ def verdict_card(
     return Html(f'<section class="rd-card" aria-label="Verdict"><p class="rd-name">{esc(document.path)}</p><h2 class="rd-verdict" role="status">{esc(verdict(document))}.</h2>{fallback}'
                 + (f'<div class="rd-figures">{figures}</div>{_key(document)}' if n else '') + '</section>')
 
-# %% ../nbs/42_verdict.ipynb #222cd324
+# %% ../nbs/42_verdict.ipynb #91b0818b
 WHAT_TO_DO: dict[str, tuple[str, str]] = dict(     # Of an error's `code`: what it is, and what to do
     not_a_document=('This is neither a PDF nor a picture', 'Choose a PDF, or a picture as PNG, JPEG, TIFF or WebP. A Word file can be saved as a PDF first.'),
     empty=('The file is empty', 'Perhaps it was not downloaded completely. Download it again, then upload it here.'),
@@ -101,7 +101,9 @@ def error_card(
     "An error as something a person can act on"
     said = str(error).removeprefix(f'{name}: ') if name else str(error)
     what, todo = WHAT_TO_DO.get(error.code, ('This did not work', ''))
-    detail = '' if error.code in ('cancelled', 'no_classifier') else f'<p class="rd-detail">{esc(said[:1].upper() + said[1:300])}</p>'
+    wrong = error.code == 'encrypted' and 'password is wrong' in said
+    if wrong: what = 'This password does not open the PDF'
+    detail = '' if wrong or error.code in ('cancelled', 'no_classifier') else f'<p class="rd-detail">{esc(said[:1].upper() + said[1:300])}</p>'
     return Html(f'<section class="rd-card rd-error" role="alert"><h2 class="rd-verdict">{esc(what)}.</h2><p>{esc(todo)}</p>{detail}</section>')
 
 # %% ../nbs/42_verdict.ipynb #e5d307e3

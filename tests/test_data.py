@@ -2,47 +2,17 @@
 import json, os, re, shutil, subprocess, sys
 from pathlib import Path
 import pytest
-from conftest import COMMAND, ROOT
+from conftest import ROOT
 
 yaml = pytest.importorskip('yaml')
 DVC = Path(sys.executable).parent/'dvc'
 pytestmark = pytest.mark.skipif(not DVC.exists() or not shutil.which('git'), reason='needs dvc (the extra [data]) and git')
 
-# What the commands of dvc.yaml do, by plain functions, for as long as the command line has not all of them
-STAGES = '''#!{python}
-import argparse, sys
-from pathlib import Path
-p = argparse.ArgumentParser(); p.add_argument('stage'); p.add_argument('names', nargs='+'); p.add_argument('--images', action='append', default=[])
-for o in ('data', 'accepted', 'report', 'metrics', 'out'): p.add_argument('--' + o)
-p.add_argument('--share', type=float)
-a = p.parse_args()
-if a.stage == 'validate':
-    from redaction.validate import validate_files
-    v = validate_files(a.names, a.images, a.accepted, a.report, a.metrics)
-    print(v.summary(), file=sys.stderr); sys.exit(v.status)
-if a.stage == 'dataset':
-    from redaction.merge import build_dataset
-    build_dataset(a.names, a.out, a.images, a.metrics, a.share); sys.exit()
-from redaction.catalogue import Catalogue
-from redaction.ingest import ingest, render_pages
-from redaction.merge import listing
-d = Path(a.data)
-if a.stage == 'ingest': ingest(d, only=a.names, progress=False)
-with Catalogue(d/'catalogue.db') as cat:
-    if a.stage == 'pages': render_pages(cat, d, progress=False)
-    table = 'documents' if a.stage == 'ingest' else 'pages'
-    listing(cat, table, d/(table + '.jsonl'))
-'''
-
-
 class Project:
     "A repository with the project's own dvc.yaml over two local folders"
     def __init__(self, root: Path):
         self.root = root/'repo'; self.root.mkdir()
-        (root/'bin').mkdir(); self.path = f'{root/"bin"}:{DVC.parent}:{os.environ["PATH"]}'
-        known = subprocess.run([COMMAND, '--help'], capture_output=True, text=True).stdout
-        if not all(re.search(rf'^\W*{c}\s', known, re.M) for c in ('ingest', 'pages', 'validate', 'dataset')):
-            (root/'bin'/'redaction').write_text(STAGES.replace('{python}', sys.executable)); (root/'bin'/'redaction').chmod(0o755)
+        self.path = f'{DVC.parent}:{os.environ["PATH"]}'
         for f in ('.dvc/config', '.dvc/.gitignore', '.dvcignore', 'params.yaml'):
             (self.root/f).parent.mkdir(exist_ok=True); shutil.copy(ROOT/f, self.root/f)
         (self.root/'settings.ini').write_text('[DEFAULT]\n' + ''.join(f'[source {n}]\nfolder = sources/{n}\n' for n in 'ab'))
