@@ -107,7 +107,7 @@ def tuned(score, truth, fold):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--out', type=Path, default=Path('runs/classifier')); ap.add_argument('--net', type=Path); ap.add_argument('--run', type=Path); ap.add_argument('--export', type=Path); ap.add_argument('--version', default='0.1.0')
-    ap.add_argument('--params', type=Path, default=Path('params.yaml')); ap.add_argument('--more', type=Path, nargs='*', default=[Path('labels/cib2.json')])
+    ap.add_argument('--params', type=Path, default=Path('params.yaml')); ap.add_argument('--more', type=Path, nargs='*', default=[])
     ap.add_argument('--size', type=int, default=512); ap.add_argument('--epochs', type=int, default=2); ap.add_argument('--bs', type=int, default=16); ap.add_argument('--lr', type=float, default=4e-3)
     ap.add_argument('--drawn', type=int, default=64); ap.add_argument('--vector', type=int, default=6); ap.add_argument('--frozen', action='store_true', help='train the head only'); ap.add_argument('--prepare', action='store_true', help='only make the pages')
     a = ap.parse_args()

@@ -15,7 +15,7 @@ from typing import Any, Iterator
 from fastcore.basics import patch
 from .core import KINDS, Document, DocumentError, RedactionError, SettingsError, section, settings
 
-# %% ../nbs/40_limits.ipynb #7f94a50c
+# %% ../nbs/40_limits.ipynb #4eeea426
 DEFAULTS: dict[str, Any] = dict(
     host='127.0.0.1', port=7860, # Address the service listens at
     workers=1,                   # Processes that read documents and hold the model, about 250 MB each
@@ -26,7 +26,6 @@ DEFAULTS: dict[str, Any] = dict(
     max_pixels=60_000_000,       # Pixels of a page, as stored in the file or as rendered
     seconds=120.0,               # Seconds for a request, from its last byte to the answer
     page_seconds=20.0,           # Seconds without a sign of life after which a worker is replaced
-    worker_bytes=2_000_000_000,  # Memory at which a worker is replaced
     upload_seconds=60.0,         # Seconds for the whole body of a request to arrive
     idle_seconds=10.0,           # Seconds between two pieces of it
     api_keys=[],                 # Keys of which a request must carry one; none for an open service

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TEST_BARS', 'ROLES', 'check_page', 'agreement', 'check_model', 'Running', 'Rollout']
 
-# %% ../nbs/40_rollout.ipynb #7eeae798
-import io, threading
+# %% ../nbs/40_rollout.ipynb #2210aba9
+import io, threading, time
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -93,7 +93,7 @@ def retire(self: Running) -> None:
     with self._lock: now = not self._retired and self.users == 0; self._retired = True
     if now: self.workers.close()
 
-# %% ../nbs/40_rollout.ipynb #5eb3490f
+# %% ../nbs/40_rollout.ipynb #35ef8a2c
 class Rollout:
     "Models by role; each is checked before it gets one"
     def __init__(self,
@@ -104,6 +104,7 @@ class Rollout:
         self._start, self._ask, self._told = start, ask, told
         self._roles: dict[str, Running] = {}
         self._wanted: dict[str, str] = {}              # What a role was last asked to be, so that a refused model is not tried again and again
+        self._again: dict[str, float] = {}             # When a model that the Hub did not give is asked for once more
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self.share = 0.                                # Of documents the canary answers
 
@@ -161,7 +162,7 @@ def use(self: Rollout,
     try: yield r
     finally: r.leave()
 
-# %% ../nbs/40_rollout.ipynb #40d5856a
+# %% ../nbs/40_rollout.ipynb #54592daf
 def _state(model: str) -> str:
     "What a package's folder looks like now: changes when its files do"
     f = Path(model or default_package())/'model.json'
@@ -173,16 +174,19 @@ def follow(self: Rollout,
     canary: str = '',    # Folder of a package; empty for none
     shadow: str = '',    # Folder of a package; empty for none
     share: float = 0.,   # Of documents the canary answers, from 0 to 1
+    again: float = 60.,  # Seconds after which a model that the Hub did not give is asked for once more
 )->dict[str, str]:       # Why, for each role whose model was refused
     "Bring the roles in line with the settings"
     if not 0 <= share <= 1: raise ValueError(f'The share must lie between 0 and 1, got {share}')
     refused, self.share = {}, share
     for role, model in zip(ROLES, (current, canary, shadow)):
-        if self._wanted.get(role) == (state := _state(model)): continue
-        self._wanted[role] = state
+        if self._wanted.get(role) == (state := _state(model)) and time.monotonic() < self._again.get(role, float('inf')): continue
+        self._wanted[role] = state; self._again.pop(role, None)
         if not model and role != 'current': self.remove(role); continue
         try: self.place(role, model)
-        except RedactionError as e: refused[role] = str(e)
+        except RedactionError as e:
+            refused[role] = str(e)
+            if e.code == 'hub': self._again[role] = time.monotonic() + again  # it may only be out of reach
     return refused
 
 @patch

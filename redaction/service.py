@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['work_setup', 'Service']
 
-# %% ../nbs/41_service.ipynb #828fde6b
+# %% ../nbs/41_service.ipynb #594674bd
 import io, queue, threading, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Callable
 from fastcore.basics import patch
-from .core import Document, LimitError, ModelError, RedactionError, SettingsError, sha256
+from .core import Document, LimitError, ModelError, RedactionError, SettingsError, section, sha256
 from .limits import Cancelled, Crashed, Gate, Late, Metrics, NoClassifier, NoPage, Starting, limits, status_of
 from .pages import open_document
 from .pool import Pool, WorkerCrashed, WorkerError, WorkerSlow
-from .predict import Package, Predictor, annotate_pdf, load_package
+from .predict import WORKER, Package, Predictor, annotate_pdf, load_package
 from .requestlog import RequestLog, statistics
 from .rollout import ROLES, Rollout, agreement
 
@@ -115,13 +115,13 @@ class Service:
     def __exit__(self, *args: Any) -> None: self.close()
     def __repr__(self) -> str: return f"Service({self.rollout!r}, {'ready' if self.ready else self.why})"
 
-# %% ../nbs/41_service.ipynb #c6c33924
+# %% ../nbs/41_service.ipynb #9210cbb1
 @patch
 def _begin(self: Service, package: Package, n: int | None = None) -> Pool:
     "Workers that hold a package, all of them started"
     cfg = self.settings
     reading = {k: cfg[k] for k in ('max_bytes', 'max_pages', 'max_pixels')} | dict(max_seconds=cfg['page_seconds'])
-    pool = Pool('redaction.service:work_setup', (str(package.path), reading, self._classifier), n or cfg['workers'], cfg['page_seconds'] * 1.25 + 2, cfg['worker_bytes'])
+    pool = Pool('redaction.service:work_setup', (str(package.path), reading, self._classifier), n or cfg['workers'], cfg['page_seconds'] * 1.25 + 2, section('worker', WORKER, self._path)['memory'])
     try: return pool.start()
     except RedactionError: pool.close(); raise
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SynthPage', 'make_page', 'make_pages', 'write_dataset', 'write_pdf']
 
-# %% ../nbs/13_synth.ipynb #54dce529
-import io, json
+# %% ../nbs/13_synth.ipynb #42318dc5
+import io, json, time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -224,7 +224,7 @@ def write_dataset(
     write_whole(out/'annotations.json', json.dumps(_coco(records)).encode())
     return out/'annotations.json'
 
-# %% ../nbs/13_synth.ipynb #2f2936a5
+# %% ../nbs/13_synth.ipynb #79414178
 def write_pdf(
     path: str|Path,        # File to write
     seeds: Iterable[int],  # One page for each
@@ -235,6 +235,7 @@ def write_pdf(
     if not pages: raise ValueError('A PDF needs at least one page, got no seeds')
     ims = [Image.fromarray(p.image) for p in pages]
     buffer = io.BytesIO()
-    ims[0].save(buffer, 'PDF', save_all=True, append_images=ims[1:], resolution=max(pages[0].image.shape) / 11.69)
+    when = time.gmtime(0)                                          # the same seeds, the same bytes
+    ims[0].save(buffer, 'PDF', save_all=True, append_images=ims[1:], resolution=max(pages[0].image.shape) / 11.69, creationDate=when, modDate=when)
     write_whole(path, buffer.getvalue())
     return pages

@@ -115,7 +115,7 @@ def add(self: Tally,
         _keep(self.worst_documents, (row['share'], -self.documents, row), self.keep)
     return doc
 
-# %% ../nbs/34_tally.ipynb #8e326c49
+# %% ../nbs/34_tally.ipynb #f37a82f2
 @patch
 def _page(self: Tally, doc: Document, p: Any) -> float:
     "Count a page; its redacted share"
@@ -124,11 +124,11 @@ def _page(self: Tally, doc: Document, p: Any) -> float:
     self.bands[next((i for i, top in enumerate(BANDS) if share <= top + 1e-12), len(BANDS) - 1)] += 1
     if not n: return 0.
     self.redacted_pages += 1; self.redactions += n; self.kinds.update(map(str, d.kind))
-    for i, (code, text) in enumerate(zip(d.code, d.text)):
+    for i, (code, text, leak) in enumerate(zip(d.code, d.text, d.leak)):
         names = grounds(code); self.coded += bool(names); self.codes.update(dict.fromkeys(names, 1))
-        if not text: continue
+        if not (text or leak): continue
         self.leaking += 1
-        if len(self.leaks) < 4 * self.keep: self.leaks.append(dict(document=str(doc.path), page=p.number, kind=str(d.kind[i]), bbox=[round(float(v), 1) for v in d.xyxy[i]], text=str(text)))
+        if len(self.leaks) < 4 * self.keep: self.leaks.append(dict(document=str(doc.path), page=p.number, kind=str(d.kind[i]), bbox=[round(float(v), 1) for v in d.xyxy[i]], text=str(text or '')))
     _keep(self.worst_pages, (share, -self.redacted_pages, dict(document=str(doc.path), sha256=doc.sha256, share=share, page=p)), 4 * self.keep)
     return share
 
@@ -145,7 +145,7 @@ def top_pages(self: Tally, n: int = 12) -> list[dict]:
         if seen[row['document']] < (n if self.documents == 1 else max(1, n // 3)): out.append(row); seen[row['document']] += 1
     return out[:n]
 
-# %% ../nbs/34_tally.ipynb #0ed7b517
+# %% ../nbs/34_tally.ipynb #c2e223d1
 _DOCUMENT_COLUMNS = ('document', 'sha256', 'year', 'pages', 'redacted_pages', 'redactions', 'redacted_share', *(f'{k}_redactions' for k in KINDS), 'codes', 'leaks', 'error')
 _REDACTION_COLUMNS = ('document', 'sha256', 'page', 'number', 'kind', 'score', 'x0', 'y0', 'x1', 'y1', 'unit', 'page_share', 'code', 'text')
 
@@ -163,8 +163,8 @@ def csv_rows(
     "A document as rows of the two tables"
     boxes = [(p, i) for p in doc.pages for i in range(len(p.detections))]
     kinds, codes = Counter(str(p.detections.kind[i]) for p, i in boxes), Counter(g for p, i in boxes for g in grounds(p.detections.code[i]))
-    row = [str(doc.path), doc.sha256, year, len(doc.pages), len(doc.redacted_pages), len(boxes), round(doc.redacted_share, 6), *(kinds[k] for k in KINDS), '; '.join(f'{c} {n}' for c, n in codes.most_common()), sum(bool(p.detections.text[i]) for p, i in boxes), doc.error]
+    row = [str(doc.path), doc.sha256, year, len(doc.pages), len(doc.redacted_pages), len(boxes), round(doc.redacted_share, 6), *(kinds[k] for k in KINDS), '; '.join(f'{c} {n}' for c, n in codes.most_common()), sum(bool(p.detections.leak[i] or p.detections.text[i]) for p, i in boxes), doc.error]
     share = {p.number: round(p.redacted_share, 6) for p in doc.pages}
     rows = [[str(doc.path), doc.sha256, p.number, i + 1, str(p.detections.kind[i]), round(float(p.detections.score[i]), 4), *(round(float(v), 2) for v in p.detections.xyxy[i]), p.unit, share[p.number], p.detections.code[i],
-             p.detections.text[i] if show_text or not p.detections.text[i] else '[hidden]'] for p, i in boxes]
+             p.detections.text[i] if show_text and p.detections.text[i] else '[hidden]' if p.detections.leak[i] or p.detections.text[i] else None] for p, i in boxes]
     return [safe_cell(v) for v in row], [[safe_cell(v) for v in r] for r in rows]

@@ -1,5 +1,5 @@
 """The labelling tool in a real browser: what a person draws, moves, deletes and answers is what the catalogue holds."""
-import os, shutil
+import os
 import cv2
 import numpy as np
 import pytest
@@ -10,17 +10,7 @@ from redaction.labeller import Labeller, launch
 from redaction.pages import open_document
 from redaction.predict import Predictor
 
-playwright = pytest.importorskip('playwright.sync_api')
 pytest.importorskip('gradio_image_annotation')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-
-
-@pytest.fixture(scope='module')
-def chromium():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope='module')

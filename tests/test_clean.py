@@ -1,14 +1,12 @@
 "The cleaner in a real JupyterLab and a real browser: keys and buttons decide, the next cell moves the files, and they come back"
-import os, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
+import os, signal, socket, subprocess, sys, time, urllib.error, urllib.request
 from pathlib import Path
 import nbformat
 import pytest
 from PIL import Image
 from redaction.synth import make_page
 
-playwright = pytest.importorskip('playwright.sync_api')
 pytest.importorskip('jupyterlab'); pytest.importorskip('ipywidgets')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 CELLS = ["""from redaction.clean import PageCleaner, undo
 from redaction.widgets import CleanerView
 probs = {'redacted/p1.png': [.1, .9], 'redacted/p3.png': [.97, .03], 'unredacted/p0.png': [.9, .1], 'unredacted/p2.png': [.3, .7], 'unredacted/p4.png': [.95, .05]}
@@ -45,13 +43,10 @@ def lab(tmp_path):
 
 
 @pytest.fixture
-def page():
-    with playwright.sync_playwright() as p:
-        try: browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-        except playwright.Error as e: pytest.skip(f'no Chromium here: {str(e).splitlines()[0]}')
-        page = browser.new_page(viewport=dict(width=1300, height=1500)); page.set_default_timeout(120_000)
-        yield page
-        browser.close()
+def page(chromium):
+    page = chromium.new_page(viewport=dict(width=1300, height=1500)); page.set_default_timeout(120_000)
+    yield page
+    page.close()
 
 
 def run(page, n: int) -> None:

@@ -1,24 +1,12 @@
-"""The report in a real browser: a hostile document shows as text, nothing is asked of the network, and it fits a phone and paper."""
+"""The report in a real chromium: a hostile document shows as text, nothing is asked of the network, and it fits a phone and paper."""
 import csv, io, json, os
-from pathlib import Path
 import pytest
 from PIL import Image
 from conftest import ROOT
 from redaction.core import sha256
 
-playwright = pytest.importorskip('playwright.sync_api')
 BAD = '"><script>window.hacked=1</script><img src=x onerror="window.hacked=2"><svg onload=window.hacked=3>'
 NAME = "'\"><img src=x onerror=window.hacked=4>.pdf"      # a file may have such a name
-
-
-@pytest.fixture(scope='module')
-def browser():
-    with playwright.sync_playwright() as p:
-        path = next((str(c) for c in (Path('/usr/bin/chromium'), Path('/usr/bin/chromium-browser')) if c.exists()), None)
-        try: b = p.chromium.launch(executable_path=path, args=['--no-sandbox'])
-        except playwright.Error as e: pytest.skip(f'no Chromium here: {str(e).splitlines()[0]}')
-        yield b
-        b.close()
 
 
 def hostile_pdf(path):
@@ -44,17 +32,17 @@ def report(tmp_path_factory):
     return write_report(folder/'found.jsonl', folder/'report.html', title=f'Report {BAD}', files=folder)
 
 
-def opened(browser, report, **how):
+def opened(chromium, report, **how):
     "The report in a new tab, and every request it was let make"
-    page, asked = browser.new_page(**how), []
+    page, asked = chromium.new_page(**how), []
     page.on('requestfinished', lambda r: asked.append(r.url)); page.on('dialog', lambda d: (asked.append('dialog'), d.dismiss()))
     page.goto(report.as_uri()); page.wait_for_timeout(200)
     return page, [u for u in asked if not u.startswith('data:')]
 
 
-def test_hostile(browser, report):
+def test_hostile(chromium, report):
     "Title, file name, metadata, code, text, model and error show as text and run nothing"
-    page, asked = opened(browser, report)
+    page, asked = opened(chromium, report)
     assert asked == [report.as_uri()]
     assert page.evaluate('window.hacked') is None and page.evaluate('document.scripts.length') == 0
     assert page.evaluate("document.querySelectorAll('img:not([src^=\"data:\"]), [onerror], [onload], iframe, object, link, form').length") == 0
@@ -65,19 +53,19 @@ def test_hostile(browser, report):
     page.close()
 
 
-def test_no_script_without_escape(browser, tmp_path):
+def test_no_script_without_escape(chromium, tmp_path):
     "Even where an escape were forgotten, the page's own policy runs nothing"
     from redaction.report_parts import Html, page as make
     (tmp_path/'r.html').write_text(make('x', Html(f'<p>{BAD}</p>')))
-    page, asked = opened(browser, tmp_path/'r.html')
+    page, asked = opened(chromium, tmp_path/'r.html')
     assert page.evaluate('window.hacked') is None and len(asked) == 1
     page.close()
 
 
 @pytest.mark.parametrize('width, scheme', [(390, 'light'), (1280, 'light'), (1280, 'dark')])
-def test_fits(browser, report, width, scheme):
+def test_fits(chromium, report, width, scheme):
     "No sideways scrolling, the figures in sight, and the colours of the reader's choice"
-    page, _ = opened(browser, report, viewport=dict(width=width, height=900), color_scheme=scheme)
+    page, _ = opened(chromium, report, viewport=dict(width=width, height=900), color_scheme=scheme)
     assert page.evaluate('document.documentElement.scrollWidth') <= width
     assert page.locator('.figure').first.bounding_box()['y'] < 900
     dark = sum(map(int, page.evaluate('getComputedStyle(document.body).backgroundColor').removeprefix('rgb(').rstrip(')').split(','))) < 200
@@ -87,9 +75,9 @@ def test_fits(browser, report, width, scheme):
     page.close()
 
 
-def test_pictures_and_paper(browser, report):
+def test_pictures_and_paper(chromium, report):
     "The page with the redaction is shown with its outline, and the report prints"
-    page, _ = opened(browser, report)
+    page, _ = opened(chromium, report)
     assert page.locator('.pages img').count() == 1 and page.evaluate("document.querySelector('.pages img').naturalWidth") == 600
     pdf = page.pdf(format='A4')
     assert pdf[:5] == b'%PDF-' and len(pdf) > 10_000

@@ -1,14 +1,12 @@
 """The page in a real browser: upload, look, drag, download, and what it says when something is wrong."""
-import csv, io, json, os, shutil
+import csv, io, json, os
 from pathlib import Path
 import pypdfium2, pytest
 import serving
 from conftest import ROOT
 from redaction.predict import detect
 
-playwright = pytest.importorskip('playwright.sync_api')
 pytest.importorskip('gradio')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 FILES, LETTER, SHOTS = ROOT/'nbs/files', ROOT/'samples/letter.pdf', os.environ.get('REDACTION_SHOT')
 START = '''import sys
 from importlib import import_module
@@ -44,14 +42,6 @@ def twelve(tmp_path_factory):
     pdf, letter, good = (pypdfium2.PdfDocument.new(), *map(pypdfium2.PdfDocument, (LETTER, FILES/'good.pdf')))
     for i in range(12): pdf.import_pages(letter if i == 2 else good, [i % 2])
     pdf.save(path); return path
-
-
-@pytest.fixture(scope='module')
-def chromium():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -118,7 +108,7 @@ def test_sentences(server, tab, tmp_path):
     broken = tmp_path/'broken.pdf'; broken.write_bytes(LETTER.read_bytes()[:900])
     nothing = tmp_path/'nothing.pdf'; nothing.write_bytes(b'')
     prose = tmp_path/'prose.docx'; prose.write_text('just words')
-    many = tmp_path/'many.pdf'; pdf = pypdfium2.PdfDocument.new(); [pdf.new_page(200, 200) for _ in range(13)]; pdf.save(many)
+    many = tmp_path/'many.pdf'; pdf = pypdfium2.PdfDocument.new(); [pdf.new_page(200, 200) for _ in range(3000)]; pdf.save(many)
     for path, words in ((broken, 'is damaged'), (prose, 'neither a PDF nor a picture'), (many, 'too large'), (nothing, 'is empty')):
         upload(page, path); assert len(said(page, words).split()) > 8
         assert page.locator('.rd-tile').count() == 0
