@@ -16,5 +16,5 @@ def test_links_lead_somewhere():
 
 def test_picture_and_commands_are_in_the_first_screen():
     first = (ROOT/'README.md').read_text().split('\n## ')[0]
-    assert '![' in first and 'make demo' in first and 'redaction detect' in first and '```python' in first
+    assert '![' in first and 'make demo' in first and 'make test' in first and 'redaction detect' in first and '```python' in first
     assert 'Document(' in first, 'the example has no result; run `make index`'
