@@ -68,15 +68,15 @@ def candidates(
     keep = suppress(boxes, about['score'], iou=.9, inside=2.)[:most]
     return boxes[keep], {k: v[keep] for k, v in about.items()}
 
-# %% ../nbs/02_judge.ipynb #a82f3d96
+# %% ../nbs/02_judge.ipynb #13c23c91
 def _integral(a: np.ndarray) -> np.ndarray: return cv2.integral(np.ascontiguousarray(a, np.float32), sdepth=cv2.CV_64F)
 
 def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.ndarray]:
     "Columns about the pixels of a page within boxes and in the bands along their sides; boxes (n, 4) and bands (n, 4, 4) in map pixels"
     gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY); size = (page.shape[1] // STRIDE, page.shape[0] // STRIDE)
     half = lambda a: cv2.resize(a, size, interpolation=cv2.INTER_AREA)
-    shade, dark = half(gray).astype(np.float32), half((gray < 128).view(np.uint8) * np.uint8(255)).astype(np.float32) / 255
-    small = half(page); color = (small.max(2) - small.min(2)).astype(np.float32)
+    shade, dark = half(gray).astype(np.float32), half(cv2.threshold(gray, 127, 255, cv2.THRESH_BINARY_INV)[1]).astype(np.float32) / 255
+    a, b, c = cv2.split(half(page)); color = cv2.subtract(cv2.max(a, cv2.max(b, c)), cv2.min(a, cv2.min(b, c)))
     edge = (np.abs(cv2.Laplacian(shade, cv2.CV_32F)) > 40)
     core = boxes + np.minimum(1.5, (boxes[:, 2:] - boxes[:, :2]).min(1)[:, None] / 4) * [1, 1, -1, -1]
     mean = _box_mean(i := _integral(shade), core)
