@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from .core import KINDS, Detections, as_boxes, iou_matrix
 
-# %% ../nbs/02_boxes.ipynb #a5d9d6e3
+# %% ../nbs/02_boxes.ipynb #ddc6b2e8
 LONG_SIDE: int = 1024  # Pixels of the longer side of a page as the model sees it
 MULTIPLE: int = 32     # Height and width of what the model reads are multiples of this
 STRIDE: int = 2        # Pixels of the prepared page for one pixel of the maps
@@ -26,6 +26,7 @@ def prepare(
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3): raise ValueError(f'A page is uint8 of shape (h, w, 3) or (h, w), got {image.dtype} {image.shape}')
     h, w = image.shape[:2]
     s = long_side / max(h, w)
+    if max(h, w) == 2 * long_side and min(h, w) > 1: h, w = h // 2 * 2, w // 2 * 2; image = image[:h, :w]  # halving exactly is four times faster; a last odd row is let go
     nh, nw = max(1, round(h * s)), max(1, round(w * s))
     if image.ndim == 2: image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     small = image if s == 1 else cv2.resize(image, (nw, nh), interpolation=cv2.INTER_AREA if s < 1 else cv2.INTER_LINEAR)
@@ -206,7 +207,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #a9a1eb59
+# %% ../nbs/02_boxes.ipynb #424bb286
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
@@ -218,7 +219,7 @@ class Evidence:
         maps: np.ndarray,  # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     ):
         if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
-        p = 1 / (1 + np.exp(-(maps[:5] * SHARPEN + LIFT).clip(-20, 20)))
+        p = 1 / (1 + cv2.exp((maps[:5] * -SHARPEN - LIFT).clip(-20, 20).reshape(5, -1)).reshape(maps[:5].shape))
         self.inner, self.sides, self.empty = p[0], p[1:], p[0].max() < .3
         if not self.empty: self.cums, self.integral, *self.kinds = _cums(self.sides), *(cv2.integral(m.astype(np.float32), sdepth=cv2.CV_64F) for m in (p[0], *maps[5:]))
 

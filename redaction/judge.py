@@ -16,7 +16,7 @@ import numpy as np
 from .boxes import STRIDE, Evidence, _box_mean, _place, _split, propose, suppress
 from .core import KINDS, Detections, ModelError, iou_matrix
 
-# %% ../nbs/02_judge.ipynb #a4acb7d4
+# %% ../nbs/02_judge.ipynb #7d9d2635
 def _seams(profile: np.ndarray, least: float = .2, apart: int = 4) -> list[int]:
     "Where a profile has peaks of at least `least`, not nearer than `apart` to each other or to its ends"
     p, out = profile.copy(), []
@@ -25,6 +25,7 @@ def _seams(profile: np.ndarray, least: float = .2, apart: int = 4) -> list[int]:
         i = int(p.argmax()); out.append(i); p[max(0, i - apart + 1):i + apart] = 0
     return sorted(out)
 
+# %% ../nbs/02_judge.ipynb #d3510c29
 def _cut_apart(ev: Evidence, boxes: np.ndarray) -> np.ndarray:
     "Pieces of boxes (map pixels) between the lines that run through them, shape (m, 4)"
     out = [np.zeros((0, 4))]
@@ -39,6 +40,7 @@ def _cut_apart(ev: Evidence, boxes: np.ndarray) -> np.ndarray:
             out.append(piece)
     return np.concatenate(out)
 
+# %% ../nbs/02_judge.ipynb #fb1d8182
 def _joined(boxes: np.ndarray, gap: float = 6., off: float = 2.) -> np.ndarray:
     "Pairs of boxes (map pixels) that lie end to end, as one box each, shape (m, 4)"
     out = []
@@ -49,6 +51,7 @@ def _joined(boxes: np.ndarray, gap: float = 6., off: float = 2.) -> np.ndarray:
         out.append(np.concatenate([np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])], 1))
     return np.concatenate(out)
 
+# %% ../nbs/02_judge.ipynb #c5bb83cb
 def candidates(
     ev: Evidence,           # The model's maps
     threshold: float = .1,  # Proposals scored lower are dropped
