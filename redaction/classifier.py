@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['READ_SIDE', 'FIELDS', 'fit_page', 'dark_box', 'ClassifierPackage', 'default_classifier', 'load_classifier',
-           'Classifier', 'serving', 'ClassifiedPage', 'ClassifiedDocument', 'classify_document', 'classifying_worker',
-           'classify_safely', 'write_json', 'write_csv', 'write_table', 'classify']
+           'Classifier', 'serving', 'shipped', 'ClassifiedPage', 'ClassifiedDocument', 'classify_document',
+           'classifying_worker', 'classify_safely', 'write_json', 'write_csv', 'write_table', 'classify']
 
 # %% ../nbs/31_classifier.ipynb #d3c17cf8
 import json, sys
@@ -125,10 +125,14 @@ def probability(self: Classifier,
     "Probability of the last class, for the shipped package that something is redacted"
     return self.probabilities(image)[self.classes[-1]]
 
-# %% ../nbs/31_classifier.ipynb #fa06d816
+# %% ../nbs/31_classifier.ipynb #0f73e4f5
 def serving() -> Callable[[np.ndarray], dict[str, float]]:
     "What `redaction.serve` takes as its `classifier`: loads the shipped package in a worker"
     return Classifier().probabilities
+
+def shipped() -> Callable | None:
+    "`serving` where a classifier ships with the library, else None"
+    return serving if (default_classifier()/'model.json').is_file() else None
 
 # %% ../nbs/31_classifier.ipynb #f5758ebf
 @dataclass

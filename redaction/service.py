@@ -92,16 +92,17 @@ def work_setup(
                 classify=lambda job, tick: {str(k): float(v) for k, v in classify(_pixels(p, job)).items()})
     return lambda job, tick: does[job['do']](job, tick)
 
-# %% ../nbs/41_service.ipynb #60f51b12
+# %% ../nbs/41_service.ipynb #e6921a86
 class Service:
     "Answers documents, for the web page and the API alike"
     def __init__(self,
         path: str | Path | None = None,     # Settings file; searched for upwards from the working directory when None
-        classifier: Callable | None = None, # Importable function that returns `classify(image)`, see `work_setup`
+        classifier: Callable | None = None, # Importable function that returns `classify(image)`, see `work_setup`; the shipped one's, where there is one, when None
         say: Callable[..., Any] = lambda event, **fields: None, # Called with every event worth a log line
         **changes: Any,                     # Settings that override the file's section [serve]
     ):
-        self._path, self._changes, self._classifier, self.say = path, changes, classifier, say
+        from redaction.classifier import shipped
+        self._path, self._changes, self._classifier, self.say = path, changes, classifier or shipped(), say
         self.settings = cfg = limits(path, **changes)
         load_package(cfg['model'])
         self.gate, self.metrics, self._cards = Gate(cfg['workers'], cfg['queue']), Metrics(), {}
