@@ -60,14 +60,14 @@ def merge_labels(
     write_whole(out, json.dumps(data, indent=1, ensure_ascii=False) + '\n')
     return data
 
-# %% ../nbs/19_merge.ipynb #ce3e3d54
+# %% ../nbs/19_merge.ipynb #f6efe1c4
 def counts(
     data: dict[str, Any],   # What `merge_labels` wrote
 )->dict[str, Any]:          # Pages, boxes and documents, in all and by split, set and kind
     "Count a merged data set"
     ims = {im['id']: im for im in data['images']}; kind = {c['id']: c['name'] for c in data['categories']}
     of = lambda key: {str(v): dict(pages=n, boxes=sum(ims[a['image_id']][key] == v for a in data['annotations'])) for v, n in sorted(Counter(im[key] for im in ims.values()).items())}
-    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len({(im['set'], im.get('sha256') or im.get('document')) for im in ims.values()}),
+    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len({im.get('sha256') or (im['set'], im.get('document')) for im in ims.values()}),
                 clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())))
 
 def build_dataset(
