@@ -261,12 +261,13 @@ def decode(
     found = Detections(boxes[stay], about['score'][stay], [KINDS[i] for i in about['kinds'][stay].argmax(1)])
     return _split(found, ev.inner, ev.sides, ev.cums).scale(STRIDE)
 
-# %% ../nbs/02_boxes.ipynb #c4f31ef1
+# %% ../nbs/02_boxes.ipynb #18c9b1ac
 def plausible(
     page: np.ndarray,    # Prepared page, uint8, shape (H, W, 3)
     found: Detections,   # Boxes in its pixels
     near: int = 40,      # Shades this far from the middle one count as the same
     least: float = .6,   # Share of pixels that must be
+    large: float = .025, # Boxes over this share of the page must have their shades twice as near
 )->Detections:           # Without the gray and coloured boxes that are not of one shade
     "Drop filled boxes that are not filled"
     keep = np.ones(len(found), bool)
@@ -274,7 +275,7 @@ def plausible(
         if k not in ('gray', 'color'): continue
         x0, y0, x1, y1 = np.round(b).astype(int); dx, dy = max(1, (x1 - x0) // 10), max(1, (y1 - y0) // 8)
         a = page[max(0, y0 + dy):max(0, y1 - dy), max(0, x0 + dx):max(0, x1 - dx)].mean(2)
-        if a.size > 10: keep[i] = (np.abs(a - np.median(a)) <= near).mean() >= least
+        if a.size > 10: keep[i] = (np.abs(a - np.median(a)) <= (near / 2 if (x1 - x0) * (y1 - y0) > large * page.shape[0] * page.shape[1] else near)).mean() >= least
     return found[keep]
 
 # %% ../nbs/02_boxes.ipynb #8368f31a
