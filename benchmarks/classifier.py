@@ -1,8 +1,8 @@
-"""classifier.py --out DIR [--net NET.pt | --run RUN] [--export DIR]: the page classifier beside its two baselines, cross-validated by document.
+"""classifier.py --out DIR [--net NET.pt | --run RUN] [--export DIR]: the page classifier, alone and together with the detector, beside its two baselines, cross-validated by document.
 
 Pages: the labelled ones (woo, cib), as far as their data is there; drawn ones, redacted and clean; clean vector pages made by clean.py; and cuts of real pages: bands without a box, each beside a band of the same height with one, because
 released pages without any redaction are rare and a classifier that only sees drawn clean pages would learn to tell drawn from real. The folds are those of the detector's run, so with --run each fold starts from, and is compared with,
-a detector that has not seen its documents. --net starts every fold from one file, which then must not have seen the labelled pages. Steps that are done are taken from --out."""
+a detector, with its judge, that has not seen its documents. --net starts every fold from one file, which then must not have seen the labelled pages. Steps that are done are taken from --out."""
 import argparse, time
 from pathlib import Path
 import numpy as np
@@ -83,16 +83,24 @@ def train(a, items, valid, start):
     return learn
 
 
-def detector_scores(items, path):
-    "The highest score of a box on each whole page, by the network as it ships where its graph lies beside it"
+def detector_says(items, path):
+    "What the boxes on each whole page say, and the highest score, shape (pages, 5): by the network as it ships and the judge beside it, where they lie beside it"
     import torch
-    from redaction.boxes import prepare
+    from redaction.boxes import plausible, prepare
+    from redaction.classifier import FLOOR, evidence
     from redaction.dataset import read_image
     from redaction.detect import load_net
     from redaction.export import Graph
-    if not path: return np.zeros(len(items))
-    graph = path.with_suffix('.q.onnx'); net = Graph(graph) if graph.exists() else load_net(path)
-    return [np.nan if i.source == 'cuts' else float(max(net.boxes(torch.from_numpy(prepare(read_image(i.path))[0])[None], .02)[0].score, default=0.)) for i in items]
+    from redaction.judge import judge, load_trees
+    if not path: return np.zeros((len(items), 5))
+    graph, trees = path.with_suffix('.q.onnx'), path.with_name(path.stem.replace('fold', 'judge') + '.json')
+    net, trees, out = Graph(graph) if graph.exists() else load_net(path), load_trees(trees) if trees.exists() else None, []
+    for i in items:
+        if i.source == 'cuts': out.append(np.full(5, np.nan)); continue  # it was made for whole pages
+        x = prepare(read_image(i.path))[0]
+        score = (plausible(x, judge(x, net.maps(x), trees, FLOOR)) if trees else net.boxes(torch.from_numpy(x)[None], FLOOR)[0]).score
+        out.append(np.r_[evidence(0., score)[1:], max(score, default=0.)])
+    return np.array(out)
 
 
 def tuned(score, truth, fold):
@@ -106,45 +114,50 @@ def tuned(score, truth, fold):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--out', type=Path, default=Path('runs/classifier')); ap.add_argument('--net', type=Path); ap.add_argument('--run', type=Path); ap.add_argument('--export', type=Path); ap.add_argument('--version', default='0.1.0')
+    ap.add_argument('--out', type=Path, default=Path('runs/classifier')); ap.add_argument('--net', type=Path); ap.add_argument('--run', type=Path); ap.add_argument('--export', type=Path); ap.add_argument('--version', default='0.2.0')
     ap.add_argument('--params', type=Path, default=Path('params.yaml')); ap.add_argument('--more', type=Path, nargs='*', default=[])
     ap.add_argument('--size', type=int, default=512); ap.add_argument('--epochs', type=int, default=2); ap.add_argument('--bs', type=int, default=16); ap.add_argument('--lr', type=float, default=4e-3)
     ap.add_argument('--drawn', type=int, default=64); ap.add_argument('--vector', type=int, default=6); ap.add_argument('--frozen', action='store_true', help='train the head only'); ap.add_argument('--prepare', action='store_true', help='only make the pages')
     a = ap.parse_args()
     import torch, yaml
-    from redaction.classify import CLASSES, calibration_error, export_classifier, find_temperature, score_classes, softmax
+    from redaction.classify import CLASSES, calibration_error, export_classifier, find_temperature, score_classes, softmax, weigh
     from redaction.classifier import dark_box
     from redaction.dataset import read_image
     torch.set_num_threads(1); params = yaml.safe_load(a.params.read_text()); items, fold = gather(a, params)
     if a.prepare: return
     start = lambda i: a.run/f'fold{i}.pt' if a.run else a.net
     at, truth, docs, source = (np.array(v) for v in ([fold[i.document] for i in items], [i.label == CLASSES[1] for i in items], [i.document for i in items], [i.source for i in items]))
-    logits, dark, found = np.zeros((len(items), 2)), np.zeros(len(items)), np.zeros(len(items)); began = time.process_time()
+    logits, dark, says = np.zeros((len(items), 2)), np.zeros(len(items)), np.zeros((len(items), 5)); began = time.process_time()
     for f in sorted(set(at)):
         part, held = a.out/f'fold{f}.npz', [i for i, k in zip(items, at) if k == f]
         if not part.exists():
             z = train(a, [i for i, k in zip(items, at) if k != f], held, start(f)).page_logits(held)
-            np.savez(part, logits=z, dark=[dark_box(read_image(i.path)) for i in held], found=detector_scores(held, start(f)))
-        got = np.load(part); logits[at == f], dark[at == f], found[at == f] = got['logits'], got['dark'], got['found']
+            np.savez(part, logits=z, dark=[dark_box(read_image(i.path)) for i in held])
+        got, boxes = np.load(part), a.out/f'boxes{f}.npy'; logits[at == f], dark[at == f] = got['logits'], got['dark']
+        if not boxes.exists(): np.save(boxes, detector_says(held, start(f)))
+        says[at == f] = np.load(boxes)
         print(f'fold {f + 1}: {time.process_time() - began:.0f} s of processor', flush=True)
     t = find_temperature(logits, truth.astype(int)); p = np.zeros(len(items))
     for f in set(at): p[at == f] = softmax(logits[at == f], find_temperature(logits[at != f], truth[at != f].astype(int)))[:, 1]
-    found_says, groups = tuned(found, truth, at), {'all whole pages': source != 'cuts', 'real pages (woo, cib)': ~np.isin(source, ['cuts', 'drawn', 'vector']), 'cuts of real pages': source == 'cuts', 'drawn pages': source == 'drawn', 'vector pages': source == 'vector'}
-    print(f"{time.strftime('%Y-%m-%d')}: {len(items)} pages, start {a.run or a.net}, size {a.size}, {a.epochs} epochs{', head only' if a.frozen else ''}, temperature {t:.2f}, calibration error {calibration_error(p, truth):.3f}"); metrics = {}
+    whole, found, both = source != 'cuts', says[:, 4], np.zeros(len(items)); columns = np.c_[logits[:, 1] - logits[:, 0], says[:, :4]]
+    for f in set(at): w = weigh(columns[whole & (at != f)], truth[whole & (at != f)]); both[at == f] = 1 / (1 + np.exp(-(np.nan_to_num(columns[at == f]) @ w[:-1] + w[-1])))
+    asked = whole & (~np.isin(source, ['drawn', 'vector']) | ~truth)
+    found_says, groups = tuned(found, truth, at), {'real pages, and all clean ones': asked, 'all whole pages': whole, 'real pages (woo, cib)': ~np.isin(source, ['cuts', 'drawn', 'vector']), 'cuts of real pages': source == 'cuts', 'drawn pages': source == 'drawn', 'vector pages': source == 'vector'}
+    print(f"{time.strftime('%Y-%m-%d')}: {len(items)} pages, start {a.run or a.net}, size {a.size}, {a.epochs} epochs{', head only' if a.frozen else ''}, temperature {t:.2f}, calibration error {calibration_error(p, truth):.3f}, together {calibration_error(both[whole], truth[whole]):.3f}"); metrics = {}
     print('| pages | redacted / clean | way | accuracy | F1 | ROC AUC |\n|---|---:|---|---:|---:|---:|')
     for name, m in groups.items():
-        ways = {'classifier': (p, .5, p), 'any dark box': (dark, 1e-9, dark), 'detector': (found_says, .5, found)}
-        if name.startswith('cuts'): del ways['detector']            # it was made for whole pages and was not asked
+        ways = {'together': (both, .5, both), 'classifier': (p, .5, p), 'any dark box': (dark, 1e-9, dark), 'detector': (found_says, .5, found)}
+        if name.startswith('cuts'): del ways['detector'], ways['together']   # the detector was not asked
         for way, (said, cutoff, score) in ways.items():
             s, auc = score_classes(said[m], truth[m], docs[m], cutoff), score_classes(score[m], truth[m], docs[m])['auc']
             print(f'| {name} | {truth[m].sum()} / {(~truth[m]).sum()} | {way} | {s["accuracy"]} | {s["f1"]} | {auc} |')
             metrics |= {f'{name}: {way}, accuracy': str(s['accuracy']), f'{name}: {way}, ROC AUC': str(auc)}
-    for i in np.argsort(-np.abs(p - truth))[:12]: print(f'  {items[i].path.name}: {items[i].label}, probability {p[i]:.3f}')
+    for i in np.argsort(-np.abs(both - truth) * whole)[:12]: print(f'  {items[i].path.name}: {items[i].label}, together {both[i]:.3f}, classifier {p[i]:.3f}, highest box {found[i]:.3f}')
     if a.export:
         watch = [i for i in items if i.source == 'drawn'][::4]; seen = {i.document for i in watch}
         learn = train(a, [i for i in items if i.document not in seen], watch, a.run/'net.pt' if a.run else a.net)
         data = {s: f'{(source == s).sum()} pages, {truth[source == s].sum()} redacted' for s in dict.fromkeys(source)}
-        print(export_classifier(learn, a.export, t, a.version, {k: v for k, v in metrics.items() if not k.startswith('vector')} | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, data))
+        print(export_classifier(learn, a.export, t, a.version, {k: v for k, v in metrics.items() if not k.startswith('vector')} | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, data, together=weigh(columns[whole], truth[whole]) if a.run else None))
 
 
 if __name__ == '__main__': main()

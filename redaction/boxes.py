@@ -6,8 +6,9 @@
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
            'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
 
-# %% ../nbs/02_boxes.ipynb #407c7668
+# %% ../nbs/02_boxes.ipynb #0f98ba15
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 import cv2
 import numpy as np
@@ -207,7 +208,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #424bb286
+# %% ../nbs/02_boxes.ipynb #46dd8745
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
@@ -220,16 +221,20 @@ class Evidence:
     ):
         if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
         p = 1 / (1 + cv2.exp((maps[:5] * -SHARPEN - LIFT).clip(-20, 20).reshape(5, -1)).reshape(maps[:5].shape))
-        self.inner, self.sides, self.empty = p[0], p[1:], p[0].max() < .3
-        if not self.empty: self.cums, self.integral, *self.kinds = _cums(self.sides), *(cv2.integral(m.astype(np.float32), sdepth=cv2.CV_64F) for m in (p[0], *maps[5:]))
+        self.inner, self.sides, self.empty, self._maps = p[0], p[1:], p[0].max() < .3, maps
+
+    @cached_property
+    def cums(self) -> list[np.ndarray]: return _cums(self.sides)
+    @cached_property
+    def sums(self) -> list[np.ndarray]: return [cv2.integral(np.ascontiguousarray(m, np.float32), sdepth=cv2.CV_64F) for m in (self.inner, *self._maps[5:])]
 
     def measure(self,
         boxes: np.ndarray,     # Boxes in map pixels, shape (n, 4)
         support: np.ndarray,   # Support of each side, from 0 to 1, shape (n, 4)
     )->dict[str, np.ndarray]:  # `filled`, `through` and `score`, shape (n,); `support`; `kinds`, mean logits, shape (n, len(`KINDS`))
         "What the maps say of boxes"
-        filled, through = _filled(self.integral, boxes + [1, 1, -1, -1]), np.array([_through(self.sides, b) for b in boxes])
-        kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.kinds], 1)
+        filled, through = _filled(self.sums[0], boxes + [1, 1, -1, -1]), np.array([_through(self.sides, b) for b in boxes])
+        kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.sums[1:]], 1)
         return dict(filled=filled, through=through, support=support, kinds=kinds, score=_score(filled, support, through).clip(0, 1))
 
 # %% ../nbs/02_boxes.ipynb #b10d020f

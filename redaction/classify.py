@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['CLASSES', 'ClassifyError', 'PageItem', 'items_from_folder', 'items_from_records', 'items_from_catalogue',
            'page_folds', 'PageReader', 'PageLabel', 'PageFit', 'PageWear', 'page_dataloaders', 'TinyBody', 'PageHead',
-           'page_learner', 'ClassScores', 'score_classes', 'softmax', 'find_temperature', 'calibration_error',
+           'page_learner', 'ClassScores', 'score_classes', 'softmax', 'find_temperature', 'calibration_error', 'weigh',
            'baseline_scores', 'compare', 'to_table', 'classifier_onnx', 'classifier_card', 'export_classifier']
 
-# %% ../nbs/20_classify.ipynb #f3b5bec9
+# %% ../nbs/20_classify.ipynb #48b082b8
 import json, warnings
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,7 +28,7 @@ from fastai.vision.learner import vision_learner
 from fasttransform import Transform
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .classifier import Classifier, dark_box, fit_page
+from .classifier import COLUMNS, Classifier, dark_box, evidence, fit_page
 from .core import ModelError, RedactionError, sha256, write_whole
 from .crossval import dhash, folds
 from .dataset import Record, read_image, wear
@@ -298,6 +298,16 @@ def calibration_error(
     b = np.minimum((p * bins).astype(int), bins - 1)
     return float(sum(abs(p[b == k].mean() - truth[b == k].mean()) * (b == k).mean() for k in np.unique(b)))
 
+# %% ../nbs/20_classify.ipynb #c7003dfa
+def weigh(
+    columns: np.ndarray,  # Of each page, as from `evidence`, shape (pages, 5)
+    truth: np.ndarray,    # Whether each is redacted, shape (pages,)
+)->np.ndarray:            # Weight of each column, and last what is added, shape (6,)
+    "Weigh network and detector against each other"
+    from sklearn.linear_model import LogisticRegression
+    fit = LogisticRegression(max_iter=1000).fit(columns, truth)
+    return np.r_[fit.coef_[0], fit.intercept_]
+
 # %% ../nbs/20_classify.ipynb #67afbda7
 def baseline_scores(
     items: Sequence[PageItem],         # Pages
@@ -348,12 +358,13 @@ def classifier_onnx(
                           dynamic_axes=dict(page={0: 'n'}, logits={0: 'n'}))
     return write_whole(path, out.getvalue())
 
-# %% ../nbs/20_classify.ipynb #5b654537
+# %% ../nbs/20_classify.ipynb #c033dc18
 def classifier_card(
     about: dict,   # What `model.json` holds
 )->str:            # Markdown with the Hub's front matter
     "Write the classifier's card"
     rows = lambda d: '\n'.join(f'| {k} | {v} |' for k, v in d.items()) or '| not recorded | |'
+    both = ' Where the detector is asked too, its boxes and this answer are weighed together: ' + ', '.join(f'{k} {v:+.2f}' for k, v in zip((*COLUMNS, 'added'), about['together'])) + '.' if about.get('together') else ''
     return f'''---
 license: apache-2.0
 library_name: redaction
@@ -363,7 +374,7 @@ tags: [redaction, document, onnx]
 
 # {about['name']} {about['version']}
 
-Tells {' from '.join(about['classes'])} pages. A page is shrunk into a white square of {about['size']} pixels; the answer is a probability, calibrated with temperature {about['temperature']:.2f} on pages the network had not learned from.
+Tells {' from '.join(about['classes'])} pages. A page is shrunk into a white square of {about['size']} pixels; the answer is a probability, calibrated with temperature {about['temperature']:.2f} on pages the network had not learned from.{both}
 
 ```python
 from redaction.classifier import classify_document, Classifier
@@ -381,7 +392,7 @@ classify_document('document.pdf', Classifier())
 It says that something is redacted, not where or what. Very small redactions are lost when a page is shrunk. Look at the pages before you rely on a count.
 '''
 
-# %% ../nbs/20_classify.ipynb #75e9e973
+# %% ../nbs/20_classify.ipynb #68deae5f
 def export_classifier(
     learn: Learner,                   # Trained
     out: str | Path,                  # Folder of the package; made if need be
@@ -392,11 +403,12 @@ def export_classifier(
     pages: Sequence[PageItem] = (),   # Pages for the check of parity; three of the learner's own when empty
     name: str = 'redaction-classifier', # Of the model
     off: float = 1e-3,                # Most a probability may differ between learner and graph
+    together: np.ndarray | None = None, # From `weigh`, on pages that were not learned from
 )->Path:                              # `out`
     "Write a package and check that it answers as the learner does"
     out, size = Path(out), next(t.size for t in learn.dls.tfms[0].fs if isinstance(t, PageReader))
     f = classifier_onnx(learn, out/'model.onnx', size)
-    about = dict(name=name, version=version, task='page-classifier', classes=list(learn.dls.vocab), size=size, temperature=round(float(temperature), 4), sha256=sha256(f), metrics=dict(metrics), data=dict(data))
+    about = dict(name=name, version=version, task='page-classifier', classes=list(learn.dls.vocab), size=size, temperature=round(float(temperature), 4), sha256=sha256(f), metrics=dict(metrics), data=dict(data)) | ({} if together is None else dict(together=[round(float(v), 4) for v in together]))
     write_whole(out/'README.md', classifier_card(about)); write_whole(out/'model.json', json.dumps(about, indent=1, ensure_ascii=False) + '\n')
     pages = list(pages or learn.dls.train.items[:3]); c = Classifier(out)
     apart = np.abs(softmax(learn.page_logits(pages), c.temperature) - [list(c.probabilities(read_image(i.path)).values()) for i in pages]).max()

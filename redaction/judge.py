@@ -6,15 +6,16 @@
 __all__ = ['FEATURES', 'candidates', 'describe', 'Trees', 'load_trees', 'save_trees', 'verdict', 'judge', 'grow', 'Examples',
            'examples']
 
-# %% ../nbs/02_judge.ipynb #9a3fc956
+# %% ../nbs/02_judge.ipynb #62b47044
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import cv2
 import numpy as np
-from .boxes import STRIDE, Evidence, _box_mean, _place, _split, propose, suppress
+from .boxes import STRIDE, Evidence, _box_mean, _place, propose, suppress
 from .core import KINDS, Detections, ModelError, iou_matrix
+from .shapes import find_shapes, lines_about
 
 # %% ../nbs/02_judge.ipynb #7d9d2635
 def _seams(profile: np.ndarray, least: float = .2, apart: int = 4) -> list[int]:
@@ -51,25 +52,35 @@ def _joined(boxes: np.ndarray, gap: float = 6., off: float = 2.) -> np.ndarray:
         out.append(np.concatenate([np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])], 1))
     return np.concatenate(out)
 
-# %% ../nbs/02_judge.ipynb #c5bb83cb
+# %% ../nbs/02_judge.ipynb #f699e923
+def _nearest(boxes: np.ndarray, shapes: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
+    "For each box the IoU with the shape that fits it best, and that shape's share of its own box"
+    if not len(shapes): return [np.zeros(len(boxes))] * 2
+    iou = iou_matrix(boxes, shapes); return [iou.max(1), share[iou.argmax(1)]]
+
 def candidates(
-    ev: Evidence,           # The model's maps
-    threshold: float = .1,  # Proposals scored lower are dropped
-    most: int = 200,        # At most so many are kept
-)->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4); what `Evidence.measure` says of each
+    page: np.ndarray,       # Prepared page, uint8, shape (H, W, 3)
+    ev: Evidence,           # The model's maps of it
+    threshold: float = .1,  # Proposals of the maps scored lower are dropped
+    most: int = 300,        # At most so many are kept
+    min_side: float = 4.,   # Shapes with a side shorter than this many pixels of the page are dropped
+    min_area: float = 160., # So are shapes of a smaller area, in squared pixels
+)->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4); what `Evidence.measure` says of each, and in `shape`, (n, 4), the nearest fill and frame
     "Proposals that may overlap, without near copies"
-    boxes, about = propose(ev, threshold)
-    if not len(boxes): return boxes, about
-    best = suppress(boxes, about['score'])
-    parts = _split(Detections(boxes[best], about['score'][best], [KINDS[i] for i in about['kinds'][best].argmax(1)]), ev.inner, ev.sides, ev.cums).xyxy
-    if len(cut := np.concatenate([_cut_apart(ev, boxes[suppress(boxes, about['score'], .8, 2.)]), _joined(boxes[best])])):
-        cut = _place(cut, ev.cums, reach=2)[0]; parts = np.concatenate([parts, cut[(cut[:, 2:] - cut[:, :2] >= 2).all(1)]])
-    new = parts[iou_matrix(parts, boxes).max(1) < .9]; new = new[suppress(new, np.ones(len(new)), .9, 2.)]
+    boxes, about = propose(ev, threshold); new = [np.zeros((0, 4))]
+    if len(boxes):
+        cut = np.concatenate([_cut_apart(ev, boxes[suppress(boxes, about['score'], .8, 2.)]), _joined(boxes[suppress(boxes, about['score'])])])
+        if len(cut): cut = _place(cut, ev.cums, reach=2)[0]; new.append(cut[(cut[:, 2:] - cut[:, :2] >= 2).all(1)])
+    s = find_shapes(page); shapes = np.concatenate([s.fills, s.frames]); wh = shapes[:, 2:] - shapes[:, :2]
+    new = np.concatenate([*new, shapes[(wh >= min_side).all(1) & (wh.prod(1) >= min_area)] / STRIDE])
+    if len(new) and len(boxes): new = new[iou_matrix(new, boxes).max(1) < .9]
     if len(new):
-        boxes, more = np.concatenate([boxes, new]), ev.measure(new, _place(new, ev.cums, reach=2)[1])
-        about = {k: np.concatenate([v, more[k]]) for k, v in about.items()}
-    keep = suppress(boxes, about['score'], iou=.9, inside=2.)[:most]
-    return boxes[keep], {k: v[keep] for k, v in about.items()}
+        new = new[suppress(new, np.ones(len(new)), .9, 2.)]; more = ev.measure(new, _place(new, ev.cums, reach=2)[1])
+        boxes, about = np.concatenate([boxes, new]), {k: np.concatenate([about[k], v]) if about else v for k, v in more.items()}
+    if not len(boxes): return boxes, about
+    keep = suppress(boxes, about['score'], iou=.9, inside=2.)[:most]; boxes = boxes[keep]
+    shape = np.stack([*_nearest(boxes * STRIDE, s.fills, s.filled), *_nearest(boxes * STRIDE, s.frames, s.square)], 1)
+    return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape)
 
 # %% ../nbs/02_judge.ipynb #13c23c91
 def _integral(a: np.ndarray) -> np.ndarray: return cv2.integral(np.ascontiguousarray(a, np.float32), sdepth=cv2.CV_64F)
@@ -107,22 +118,23 @@ def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray) -> list[np.
     of = lambda m: (m * score[None]).max(1)
     return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full]
 
-# %% ../nbs/02_judge.ipynb #6370ba97
+# %% ../nbs/02_judge.ipynb #9c027edd
 FEATURES: tuple[str, ...] = ('score', 'filled', 'through', 'side 1', 'side 2', 'side 3', 'side 4', *(f'as {k}' for k in KINDS), 'kind', 'width', 'height', 'share', 'aspect', 'x0', 'y0', 'x1', 'y1',
     'shade', 'spread', 'dark', 'light', 'middling', 'edges', 'colour', *(f'{w} {s}' for w in ('shade', 'dark') for s in ('left', 'above', 'right', 'below')), 'two-toned',
-    'alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full')  # Columns of `describe`
+    'alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full',
+    'fill', 'filled alone', 'frame', 'square', *(f'line {i}' for i in range(1, 5)), *(f'goes on {i}' for i in range(1, 5)))  # Columns of `describe`
 
 def describe(
     page: np.ndarray,                # Prepared page, uint8, shape (H, W, 3)
     boxes: np.ndarray,               # Candidates in map pixels, shape (n, 4)
-    about: dict[str, np.ndarray],    # What `Evidence.measure` says of each
+    about: dict[str, np.ndarray],    # What `candidates` says of each
 )->np.ndarray:                       # One row for each candidate, columns as in `FEATURES`, float32
     "Put into numbers what speaks for and against each candidate"
     h, w = page.shape[0] / STRIDE, page.shape[1] / STRIDE; k = about['kinds']; kind = k.argmax(1)
     wh = boxes[:, 2:] - boxes[:, :2]; sides = np.sort(about['support'], 1)
     some = page[::4, ::4, 1]; tones = ((some < 40) | (some > 215)).mean()
     cols = [about['score'], about['filled'], about['through'], *sides.T, *(k - k.max(1, keepdims=True)).T, kind, *wh.T, wh.prod(1) / (h * w), wh[:, 0] / np.maximum(wh[:, 1], .5),
-            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *_inside(page, boxes, _bands_around(boxes)), np.full(len(boxes), tones), *_company(boxes, about['score'], kind)]
+            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *_inside(page, boxes, _bands_around(boxes)), np.full(len(boxes), tones), *_company(boxes, about['score'], kind), *about['shape'].T, *lines_about(page, boxes * STRIDE).T]
     return np.stack(cols, 1).astype(np.float32)
 
 # %% ../nbs/02_judge.ipynb #e5620e87
@@ -174,7 +186,7 @@ def save_trees(
     real = lambda a: [[float(f'{v:.6g}') for v in r] for r in a.tolist()]
     return write_whole(path, json.dumps(dict(features=FEATURES, start=trees.start, column=trees.column.tolist(), left=trees.left.tolist(), right=trees.right.tolist(), threshold=real(trees.threshold), value=real(trees.value))))
 
-# %% ../nbs/02_judge.ipynb #c08eee80
+# %% ../nbs/02_judge.ipynb #118453c1
 def verdict(
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
     kinds: np.ndarray,     # Mean logits of each kind, shape (n, len(`KINDS`))
@@ -192,37 +204,56 @@ def judge(
     threshold: float = .3,    # Boxes judged less likely are dropped
 )->Detections:                # In pixels of the prepared page
     "Read the boxes off the model's maps, and let the trees decide"
-    boxes, about = candidates(Evidence(maps))
+    boxes, about = candidates(page, Evidence(maps))
     return verdict(boxes, about['kinds'], trees(describe(page, boxes, about)), threshold) if len(boxes) else Detections.empty()
 
-# %% ../nbs/02_judge.ipynb #8fdd7e6f
+# %% ../nbs/02_judge.ipynb #227a01dd
+def _tables(rows: np.ndarray, right: np.ndarray, weight: np.ndarray | None, n: int, seed: int, columns: float) -> tuple[list, float]:
+    "One set of trees: a list of nodes for each, and the log-odds they start from"
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    fit = HistGradientBoostingClassifier(max_iter=n, max_depth=4, learning_rate=.06, min_samples_leaf=15, l2_regularization=1., max_features=columns, random_state=seed, early_stopping=False)
+    fit.fit(rows, np.asarray(right, int), weight); start = float(np.ravel(fit._baseline_prediction)[0])
+    off = np.abs(_trees_of(nodes := [p[0].nodes for p in fit._predictors], start)(rows) - fit.predict_proba(rows)[:, 1])
+    if np.quantile(off, .99) > 1e-3: raise ModelError(f'the tables differ from the trees by {off.max():.2g}; this version of scikit-learn stores them in another way')
+    return nodes, start
+
+def _trees_of(nodes: list, start: float, share: float = 1.) -> Trees:
+    "Lists of nodes as tables, with each leaf counting for a share"
+    most = max(map(len, nodes))
+    table = lambda f, fill=0: np.stack([np.pad(np.array([f(v) for v in t]), (0, most - len(t)), constant_values=fill) for t in nodes])
+    return Trees(table(lambda v: -1 if v['is_leaf'] else v['feature_idx'], -1), table(lambda v: 0. if v['is_leaf'] else v['num_threshold']), table(lambda v: v['left'] * (not v['is_leaf'])),
+                 table(lambda v: v['right'] * (not v['is_leaf'])), table(lambda v: share * v['value'] * bool(v['is_leaf'])), start)
+
 def grow(
     rows: np.ndarray,        # From `describe`, shape (n, len(`FEATURES`))
     right: np.ndarray,       # Whether each candidate is a redaction, shape (n,)
     weight: np.ndarray | None = None, # Of each candidate
-    n: int = 150,            # Number of trees
+    n: int = 150,            # Number of trees of a set
     seed: int = 0,           # Same seed, same trees
+    sets: int = 1,           # Sets of trees whose log-odds are averaged
+    columns: float = 1.,     # Share of the columns each split chooses among
 )->Trees:                    # The same as tables
     "Train trees"
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    fit = HistGradientBoostingClassifier(max_iter=n, max_depth=4, learning_rate=.06, min_samples_leaf=15, l2_regularization=1., random_state=seed, early_stopping=False)
-    fit.fit(rows, np.asarray(right, int), weight)
-    nodes = [p[0].nodes for p in fit._predictors]; most = max(map(len, nodes))
-    table = lambda f, fill=0: np.stack([np.pad(np.array([f(v) for v in t]), (0, most - len(t)), constant_values=fill) for t in nodes])
-    out = Trees(table(lambda v: -1 if v['is_leaf'] else v['feature_idx'], -1), table(lambda v: 0. if v['is_leaf'] else v['num_threshold']), table(lambda v: v['left'] * (not v['is_leaf'])),
-                table(lambda v: v['right'] * (not v['is_leaf'])), table(lambda v: v['value'] * bool(v['is_leaf'])), float(np.ravel(fit._baseline_prediction)[0]))
-    off = np.abs(out(rows) - fit.predict_proba(rows)[:, 1])
-    if np.quantile(off, .99) > 1e-3: raise ModelError(f'the tables differ from the trees by {off.max():.2g}; this version of scikit-learn stores them in another way')
-    return out
+    grown = [_tables(rows, right, weight, n, seed + i, columns) for i in range(sets)]
+    return _trees_of([t for nodes, _ in grown for t in nodes], float(np.mean([start for _, start in grown])), 1 / sets)
 
-# %% ../nbs/02_judge.ipynb #d66ed171
+# %% ../nbs/02_judge.ipynb #5d4ce346
 @dataclass
 class Examples:
     "What a page teaches the judge, and what a verdict on it needs"
     boxes: np.ndarray   # Candidates in map pixels, shape (n, 4)
     kinds: np.ndarray   # Mean logits of each kind, shape (n, len(`KINDS`))
     rows: np.ndarray    # From `describe`, shape (n, len(`FEATURES`))
-    right: np.ndarray   # Whether each has an IoU of at least 0.5 with a true box, shape (n,)
+    iou: np.ndarray     # Of each with the true box it fits best, shape (n,)
+    best: np.ndarray    # Whether no other candidate fits that box better, shape (n,)
+
+    @property
+    def right(self) -> np.ndarray: return self.iou >= .5
+
+    @property
+    def weight(self) -> np.ndarray:
+        "What each candidate counts for: less where it is neither quite right nor quite wrong, and where another is more right"
+        return np.where((self.iou > .4) & (self.iou < .6), .3, 1.) * np.where(self.right & ~self.best, .3, 1.)
 
 def examples(
     page: np.ndarray,     # Prepared page, uint8, shape (H, W, 3)
@@ -230,7 +261,7 @@ def examples(
     xyxy: np.ndarray,     # True boxes in the prepared page's pixels, shape (n, 4)
 )->Examples:              # Perhaps of no candidate
     "Candidates of a page whose boxes are known"
-    boxes, about = candidates(Evidence(maps))
-    if not len(boxes): return Examples(boxes, np.zeros((0, len(KINDS))), np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool))
-    iou = iou_matrix(boxes * STRIDE, xyxy).max(1) if len(xyxy) else np.zeros(len(boxes))
-    return Examples(boxes, about['kinds'], describe(page, boxes, about), iou >= .5)
+    boxes, about = candidates(page, Evidence(maps)); iou, best = np.zeros(len(boxes)), np.zeros(len(boxes), bool)
+    if not len(boxes): return Examples(boxes, np.zeros((0, len(KINDS))), np.zeros((0, len(FEATURES)), np.float32), iou, best)
+    if len(xyxy): fits = iou_matrix(boxes * STRIDE, xyxy); iou = fits.max(1); best[fits.argmax(0)[fits.max(0) >= .5]] = True
+    return Examples(boxes, about['kinds'], describe(page, boxes, about), iou, best)

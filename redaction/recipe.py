@@ -7,10 +7,11 @@ __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_
            'another_view', 'gather', 'gather_drawn', 'grow_judge', 'validate', 'score_sets', 'score_held_out', 'train',
            'export_run']
 
-# %% ../nbs/27_recipe.ipynb #28ffcbb4
+# %% ../nbs/27_recipe.ipynb #b9896008
 import json
+from itertools import count
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 import numpy as np
 from .core import Detections, Page, SettingsError, sha256, write_whole
 from .crossval import CrossValidation, cross_validate, folds, hash_pages
@@ -125,7 +126,7 @@ def another_view(
     if rng.random() < .5: out = cv2.imdecode(cv2.imencode('.jpg', out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 80))])[1], cv2.IMREAD_COLOR)
     return out, xyxy * f + np.array([x, y, x, y])
 
-# %% ../nbs/27_recipe.ipynb #e5eb3394
+# %% ../nbs/27_recipe.ipynb #df859fa9
 def gather(
     net: Any,             # Network with `maps`, which has not seen the pages
     records: Sequence[Record], # Labelled pages
@@ -160,17 +161,20 @@ def gather_drawn(
 def grow_judge(
     real: Sequence[Examples],   # Of real pages
     drawn: Sequence[Examples],  # Of drawn pages; together they weigh half as much
-    n: int = 250,               # Number of trees
+    n: int = 250,               # Number of trees of a set
     seed: int = 0,              # Same seed, same trees
+    sets: int = 1,              # Sets of trees that are averaged
+    columns: float = 1.,        # Share of the columns each split chooses among
+    counts: Sequence[float] | None = None, # What each real page counts for; 1 when None
 )->Any:                         # `judge.Trees`
     "Train the judge on gathered candidates"
     from redaction.judge import grow
-    n_real, n_drawn = (sum(len(e.rows) for e in es) for es in (real, drawn))
-    w = np.r_[np.ones(n_real), np.full(n_drawn, .5 * n_real / max(n_drawn, 1))]
-    both = [*real, *drawn]
-    return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w, n, seed)
+    both, counts = [*real, *drawn], np.ones(len(real)) if counts is None else counts
+    n_real, n_drawn = sum(len(e.rows) * c for e, c in zip(real, counts)), sum(len(e.rows) for e in drawn)
+    w = np.concatenate([e.weight * c for e, c in zip(both, [*counts, *[.5 * n_real / max(n_drawn, 1)] * len(drawn)])])
+    return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w / w.mean(), n, seed, sets, columns)
 
-# %% ../nbs/27_recipe.ipynb #39500f04
+# %% ../nbs/27_recipe.ipynb #5929c2b2
 def _unseen(trees: Any, seen: dict[str, list[Examples]], records: Sequence[Record]) -> dict[str, Page]:
     "Verdicts on gathered candidates, as pages in pixels"
     from redaction.boxes import plausible, prepare, snap
@@ -203,9 +207,11 @@ def validate(
         say('too few candidates for a judge; the score of the maps stands')
         return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, n, seed, hashes=hashes)
     drawn = gather_drawn(nets[0], j.get('drawn', 200), seed * 1000 + 500_000)
-    tree = lambda files: grow_judge([e for f in files for e in seen[f]], drawn, j.get('trees', 250), seed)
-    save_trees(tree(sorted(seen)), out/'judge.json')
-    fit_predict = lambda train, valid: _unseen(tree(sorted(train)), seen, [by[f] for f in valid])
+    def trees(files: Iterable[str], name: str) -> Any:
+        some = sorted(files); t = grow_judge([e for f in some for e in seen[f]], drawn, j.get('trees', 250), seed, j.get('sets', 1), j.get('columns', 1.), [(j.get('counts') or {}).get(by[f].source, 1.) for f in some for _ in seen[f]])
+        save_trees(t, out/name); return t
+    trees(seen, 'judge.json'); turn = count()
+    fit_predict = lambda train, valid: _unseen(trees(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
     return cross_validate(fit_predict, gold, n, seed, hashes=hashes)
 
 # %% ../nbs/27_recipe.ipynb #3115d496
@@ -241,11 +247,11 @@ def score_held_out(
     for s, v in scores.items(): say(f'{s}, held out\n{v.to_markdown()}')
     return {s: v.to_dict() for s, v in scores.items()}
 
-# %% ../nbs/27_recipe.ipynb #0eae33f9
+# %% ../nbs/27_recipe.ipynb #27764dda
 def _stamp(params: dict, out: Path) -> None:
-    "Mark a folder with what its results depend on; refuse one that was begun with something else"
+    "Mark a folder with what its networks depend on, which is all but the judge; refuse one that was begun with something else"
     labels = {s: sha256(d['labels']) for s, d in (params.get('data') or {}).items() if Path(d['labels']).exists()}
-    new, f = json.dumps(dict(params=params, labels=labels), indent=1), out/'stamp.json'
+    new, f = json.dumps(dict(params={k: v for k, v in params.items() if k != 'judge'}, labels=labels), indent=1), out/'stamp.json'
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
     write_whole(f, new)
 

@@ -78,26 +78,26 @@ def _marked(p: Predictor, job: dict) -> bytes:
     pdf.save(out); pdf.close()
     return out.getvalue()
 
-# %% ../nbs/41_service.ipynb #3eab2021
+# %% ../nbs/41_service.ipynb #9d77b14a
 def work_setup(
     model: str,                     # Folder of a model package
     changes: dict[str, Any],        # Settings of the predictor, such as `max_pages`
-    classifier: Callable | None = None, # Importable function that returns `classify(image)`, or None
+    classifier: Callable | None = None, # Importable function that takes the `Predictor` and returns `classify(image)`, or None
 )->Callable[[dict, Callable], Any]: # Does one job
     "Load the model in a worker process"
     import warnings
     warnings.simplefilter('ignore')                                # libraries' remarks on odd files; what matters becomes an error
-    p, classify = Predictor(model or None, **changes), classifier() if classifier else None
+    p = Predictor(model or None, **changes); classify = classifier(p) if classifier else None
     does = dict(detect=lambda job, tick: _detect(p, job, tick), picture=lambda job, tick: _picture(p, job), marked=lambda job, tick: _marked(p, job),
                 classify=lambda job, tick: {str(k): float(v) for k, v in classify(_pixels(p, job)).items()})
     return lambda job, tick: does[job['do']](job, tick)
 
-# %% ../nbs/41_service.ipynb #e6921a86
+# %% ../nbs/41_service.ipynb #625121b7
 class Service:
     "Answers documents, for the web page and the API alike"
     def __init__(self,
         path: str | Path | None = None,     # Settings file; searched for upwards from the working directory when None
-        classifier: Callable | None = None, # Importable function that returns `classify(image)`, see `work_setup`; the shipped one's, where there is one, when None
+        classifier: Callable | None = None, # Importable function that makes `classify(image)`, see `work_setup`; the shipped one's, where there is one, when None
         say: Callable[..., Any] = lambda event, **fields: None, # Called with every event worth a log line
         **changes: Any,                     # Settings that override the file's section [serve]
     ):

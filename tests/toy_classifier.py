@@ -1,5 +1,5 @@
 """A page classifier for the tests: a dark page is `redacted`."""
-def setup():
+def setup(detector):
     def classify(image):
         dark = float((image < 64).mean())
         return dict(redacted=dark, clean=1 - dark)
