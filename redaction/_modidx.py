@@ -892,7 +892,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.judge._company': ('judge.html#_company', 'redaction/judge.py'),
                                  'redaction.judge._cut_apart': ('judge.html#_cut_apart', 'redaction/judge.py'),
                                  'redaction.judge._inside': ('judge.html#_inside', 'redaction/judge.py'),
-                                 'redaction.judge._integral': ('judge.html#_integral', 'redaction/judge.py'),
                                  'redaction.judge._joined': ('judge.html#_joined', 'redaction/judge.py'),
                                  'redaction.judge._nearest': ('judge.html#_nearest', 'redaction/judge.py'),
                                  'redaction.judge._seams': ('judge.html#_seams', 'redaction/judge.py'),

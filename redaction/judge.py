@@ -82,22 +82,20 @@ def candidates(
     shape = np.stack([*_nearest(boxes * STRIDE, s.fills, s.filled), *_nearest(boxes * STRIDE, s.frames, s.square)], 1)
     return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape)
 
-# %% ../nbs/02_judge.ipynb #13c23c91
-def _integral(a: np.ndarray) -> np.ndarray: return cv2.integral(np.ascontiguousarray(a, np.float32), sdepth=cv2.CV_64F)
-
+# %% ../nbs/02_judge.ipynb #9687c0d6
 def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.ndarray]:
     "Columns about the pixels of a page within boxes and in the bands along their sides; boxes (n, 4) and bands (n, 4, 4) in map pixels"
     gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY); size = (page.shape[1] // STRIDE, page.shape[0] // STRIDE)
     half = lambda a: cv2.resize(a, size, interpolation=cv2.INTER_AREA)
-    shade, dark = half(gray).astype(np.float32), half(cv2.threshold(gray, 127, 255, cv2.THRESH_BINARY_INV)[1]).astype(np.float32) / 255
+    shade, dark = half(gray), half(cv2.threshold(gray, 127, 255, cv2.THRESH_BINARY_INV)[1])
     a, b, c = cv2.split(half(page)); color = cv2.subtract(cv2.max(a, cv2.max(b, c)), cv2.min(a, cv2.min(b, c)))
-    edge = (np.abs(cv2.Laplacian(shade, cv2.CV_32F)) > 40)
+    edge = cv2.compare(cv2.absdiff(cv2.Laplacian(shade, cv2.CV_16S), 0), 40, cv2.CMP_GT)
     core = boxes + np.minimum(1.5, (boxes[:, 2:] - boxes[:, :2]).min(1)[:, None] / 4) * [1, 1, -1, -1]
-    mean = _box_mean(i := _integral(shade), core)
-    spread = np.sqrt(np.maximum(_box_mean(_integral(shade ** 2), core) - mean ** 2, 0))
-    shares = [_box_mean(_integral(m), core) for m in (dark, shade > 235, (shade > 90) & (shade < 220), edge)]
-    d = _integral(dark); around = [_box_mean(a, bands[:, j]) for a in (i, d) for j in range(4)]
-    return [mean, spread, *shares, _box_mean(_integral(color), core), *around]
+    i, squares = cv2.integral2(shade); d = cv2.integral(dark); mean = _box_mean(i, core)
+    spread = np.sqrt(np.maximum(_box_mean(squares, core) - mean ** 2, 0))
+    shares = [_box_mean(t, core) / 255 for t in (d, *(cv2.integral(m) for m in (cv2.compare(shade, 235, cv2.CMP_GT), cv2.inRange(shade, 91, 219), edge)))]   # sums of whole numbers
+    around = [_box_mean(t, bands[:, j]) / k for t, k in ((i, 1), (d, 255)) for j in range(4)]
+    return [mean, spread, *shares, _box_mean(cv2.integral(color), core), *around]
 
 def _bands_around(boxes: np.ndarray, wide: float = 4.) -> np.ndarray:
     "The bands outside of each side, left, top, right, bottom, shape (n, 4, 4)"

@@ -34,7 +34,7 @@ def _steps(mask: np.ndarray) -> list[list[float]]:
             lo, hi = float(np.median(a[i:j])), float(np.median(z[i:j])); out.append([i, lo, j, hi] if turned else [lo, i, hi, j])
     return out
 
-# %% ../nbs/02_shapes.ipynb #bcea70cc
+# %% ../nbs/02_shapes.ipynb #5fe92c65
 class Shapes(NamedTuple):
     "What the page itself shows, boxes in pixels of the prepared page"
     fills: np.ndarray    # Areas of one shade, shape (n, 4)
@@ -46,7 +46,7 @@ def _outlines(mask: np.ndarray, holes: bool, least: tuple[int, int], most: int) 
     "Outlines of what hangs together in a mask, or of the holes in it, the largest `most`: outline, (x, y, w, h) and share of that box"
     lines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if not lines: return []
-    found = [(line, cv2.boundingRect(line)) for line, up in zip(lines, tree[0, :, 3]) if (up >= 0) == holes and len(line) >= 4]
+    found = [(lines[i], cv2.boundingRect(lines[i])) for i in np.flatnonzero((tree[0, :, 3] >= 0) == holes).tolist() if len(lines[i]) >= 4]
     found = [(line, b) for line, b in found if b[2] >= least[0] and b[3] >= least[1] and not (b[2] > .97 * mask.shape[1] and b[3] > .9 * mask.shape[0])]
     found.sort(key=lambda f: (-f[1][2] * f[1][3], f[1]))
     return [(line, b, cv2.contourArea(line) / max(1, (b[2] - 1) * (b[3] - 1))) for line, b in found[:most]]
@@ -59,7 +59,7 @@ def find_shapes(
 )->Shapes:              # Perhaps none
     "Find areas of one shade, and white ones with a line around"
     a, b, c = cv2.split(page); darkest, gray, k = cv2.min(a, cv2.min(b, c)), cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.ones((3, 3), np.uint8)
-    apart = cv2.max(*(cv2.subtract(cv2.dilate(v, k), cv2.erode(v, k)) for v in (gray, darkest)))          # yellow is as light as white; its blue is not
+    apart = cv2.max(*(cv2.morphologyEx(v, cv2.MORPH_GRADIENT, k) for v in (gray, darkest)))          # yellow is as light as white; its blue is not
     flat = cv2.bitwise_and(cv2.compare(apart, even, cv2.CMP_LE), cv2.compare(darkest, 244, cv2.CMP_LE))
     fills, filled = [], []
     for line, (x, y, w, h), share in _outlines(flat, False, (5, 3), most):
