@@ -96,16 +96,16 @@ def _pieces(inner: np.ndarray, sides: np.ndarray) -> np.ndarray:
         out += [np.array([[x, y, x + w, y + h] for x, y, w, h in outer if w * h >= 4], int).reshape(-1, 4)]
     return np.unique(np.concatenate(out), axis=0).astype(np.float64)
 
-# %% ../nbs/02_boxes.ipynb #60acbe28
+# %% ../nbs/02_boxes.ipynb #19edb2d8
 def _profiles(cum: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    "Mean along (lo, hi) of the map behind the running sum `cum` (over axis 0) at columns `at - reach … at + reach`: values and columns, (n, 2 reach + 1)"
+    "Mean along (lo, hi) of axis 0 of the map behind the integral image `cum` at columns `at - reach … at + reach`: values and columns, (n, 2 reach + 1)"
     cols = np.round(at).astype(int)[:, None] + np.arange(-reach - 1, reach + 1)
     lo, hi = np.clip(np.round(lo).astype(int), 0, len(cum) - 2), np.clip(np.round(hi).astype(int), 1, len(cum) - 1)
-    hi, ok = np.maximum(hi, lo + 1), (cols >= 0) & (cols < cum.shape[1])
-    c = cols.clip(0, cum.shape[1] - 1)
-    return np.where(ok, (cum[hi[:, None], c] - cum[lo[:, None], c]) / (hi - lo)[:, None], 0), cols
+    hi, ok = np.maximum(hi, lo + 1), (cols >= 0) & (cols < cum.shape[1] - 1)
+    c, lo, hi = cols.clip(0, cum.shape[1] - 2), lo[:, None], hi[:, None]
+    return np.where(ok, (cum[hi, c + 1] - cum[hi, c] - cum[lo, c + 1] + cum[lo, c]) / (hi - lo), 0), cols
 
-# %% ../nbs/02_boxes.ipynb #6405b14f
+# %% ../nbs/02_boxes.ipynb #ae3e8616
 def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[np.ndarray, np.ndarray]:
     "Move the sides of boxes (map pixels) onto the sides' maps: boxes and supports, both (n, 4)"
     new, support = boxes.copy(), np.zeros_like(boxes)
@@ -124,9 +124,9 @@ def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[n
     return new, support
 
 def _cums(sides: np.ndarray) -> list[np.ndarray]:
-    "Running sums along each side's own direction, the axis of positions last"
-    add = lambda a: cv2.integral(np.ascontiguousarray(a), sdepth=cv2.CV_64F)
-    return [np.diff(add(sides[j] if j % 2 == 0 else sides[j].T), axis=1) for j in range(4)]
+    "Integral image of each side, turned so that the axis of its positions is the last"
+    sums = [cv2.integral(np.ascontiguousarray(m), sdepth=cv2.CV_64F) for m in sides]
+    return [s if j % 2 == 0 else s.T for j, s in enumerate(sums)]
 
 # %% ../nbs/02_boxes.ipynb #1f4a4147
 def _box_mean(integral: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -97,7 +97,7 @@ def test_hook_of_the_server(made, tmp_path):
     from redaction.pages import open_document
     from redaction.service import work_setup
     c = Classifier(made[0]/'package')
-    work = work_setup('', {}, lambda: c.probabilities)
+    work = work_setup('', {}, lambda detector: c.probabilities)
     page = FILES/'page.png'
     got = work(dict(do='classify', data=page.read_bytes(), page=1, name='page.png', password=None), lambda event: None)
     with open_document(page) as d: assert got == pytest.approx(c.probabilities(d.page(1).image))
@@ -109,6 +109,18 @@ def test_hook_of_the_server(made, tmp_path):
 def test_shipped():
     "The shipped package loads, is small, and says how good it is"
     from redaction.classifier import default_classifier, serving
+    from redaction.predict import Predictor
     folder = default_classifier(); about = json.loads((folder/'model.json').read_text())
     assert sum(f.stat().st_size for f in folder.parent.rglob('*') if f.is_file()) < 12_000_000 and any('any dark box' in k for k in about['metrics'])
-    assert set(serving()(plain_page(1, 1))) == set(LABELS)
+    assert set(serving(Predictor())(plain_page(1, 1))) == set(LABELS)
+
+
+@pytest.mark.skipif(not (ROOT/'redaction/models/classifier/model.json').exists(), reason='no classifier ships with this version')
+def test_together():
+    "With the detector the shipped package is sure of a page whose boxes are small; without it, it answers alone, and the choice is the caller's"
+    from redaction.classifier import classify
+    out, alone = io.StringIO(), io.StringIO()
+    for file, asked in ((out, None), (alone, False)): assert classify([ROOT/'samples/letter.pdf', FILES/'good.pdf'], 'json', detector=asked, file=file) == 0
+    (letter, plain), (letter_alone, _) = ([json.loads(line)['pages'] for line in f.getvalue().splitlines()] for f in (out, alone))
+    assert all(p['label'] == 'redacted' and p['detector'] > .9 for p in letter) and 'detector' in plain[0] and 'detector' not in letter_alone[0]
+    assert all(p['probability'] > .9 for p in letter)
