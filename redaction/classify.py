@@ -8,7 +8,7 @@ __all__ = ['CLASSES', 'ClassifyError', 'PageItem', 'items_from_folder', 'items_f
            'page_learner', 'ClassScores', 'score_classes', 'softmax', 'find_temperature', 'calibration_error', 'weigh',
            'baseline_scores', 'compare', 'to_table', 'classifier_onnx', 'classifier_card', 'export_classifier']
 
-# %% ../nbs/20_classify.ipynb #48b082b8
+# %% ../nbs/20_classify.ipynb #63e52f1d
 import json, warnings
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,7 +28,7 @@ from fastai.vision.learner import vision_learner
 from fasttransform import Transform
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .classifier import COLUMNS, Classifier, dark_box, evidence, fit_page
+from .classifier import COLUMNS, Classifier, dark_box, fit_page
 from .core import ModelError, RedactionError, sha256, write_whole
 from .crossval import dhash, folds
 from .dataset import Record, read_image, wear
