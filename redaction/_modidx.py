@@ -897,6 +897,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.judge._seams': ('judge.html#_seams', 'redaction/judge.py'),
                                  'redaction.judge._tables': ('judge.html#_tables', 'redaction/judge.py'),
                                  'redaction.judge._trees_of': ('judge.html#_trees_of', 'redaction/judge.py'),
+                                 'redaction.judge.as_one': ('judge.html#as_one', 'redaction/judge.py'),
                                  'redaction.judge.candidates': ('judge.html#candidates', 'redaction/judge.py'),
                                  'redaction.judge.describe': ('judge.html#describe', 'redaction/judge.py'),
                                  'redaction.judge.examples': ('judge.html#examples', 'redaction/judge.py'),

@@ -174,15 +174,15 @@ def grow_judge(
     w = np.concatenate([e.weight * c for e, c in zip(both, [*counts, *[.5 * n_real / max(n_drawn, 1)] * len(drawn)])])
     return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w / w.mean(), n, seed, sets, columns)
 
-# %% ../nbs/27_recipe.ipynb #5929c2b2
+# %% ../nbs/27_recipe.ipynb #5a4c1b5c
 def _unseen(trees: Any, seen: dict[str, list[Examples]], records: Sequence[Record]) -> dict[str, Page]:
     "Verdicts on gathered candidates, as pages in pixels"
     from redaction.boxes import plausible, prepare, snap
-    from redaction.judge import verdict
+    from redaction.judge import as_one, verdict
     out = {}
     for r in records:
         e, im = seen[r.path.name][0], read_image(r.path); x, (sx, sy) = prepare(im)
-        d = plausible(x, verdict(e.boxes, e.kinds, trees(e.rows), .02)) if len(e.rows) else Detections.empty()
+        d = plausible(x, verdict(e.boxes, e.kinds, as_one(x, e.boxes, trees(e.rows)), .02)) if len(e.rows) else Detections.empty()
         out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
