@@ -184,7 +184,7 @@ def save_trees(
     real = lambda a: [[float(f'{v:.6g}') for v in r] for r in a.tolist()]
     return write_whole(path, json.dumps(dict(features=FEATURES, start=trees.start, column=trees.column.tolist(), left=trees.left.tolist(), right=trees.right.tolist(), threshold=real(trees.threshold), value=real(trees.value))))
 
-# %% ../nbs/02_judge.ipynb #ae5ccb33
+# %% ../nbs/02_judge.ipynb #2b9bda5e
 def verdict(
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
     kinds: np.ndarray,     # Mean logits of each kind, shape (n, len(`KINDS`))
@@ -208,9 +208,10 @@ def as_one(
     for i, j in sure[np.argwhere(level & (apart >= 1) & (apart <= gap))]:
         whole = np.array([[min(b[i, 0], b[j, 0]), b[i, 1], max(b[i, 2], b[j, 2]), b[j, 3]]]); iou = iou_matrix(b, whole)[:, 0]; k = int(iou.argmax())
         x0, x1 = int(whole[0, 0]) + 3, int(whole[0, 2]) - 3; half, seam = page[int(b[i, 1]) + 2:int(b[i, 3]) - 1, x0:x1, 1], page[int(np.ceil(b[i, 3])):int(b[j, 1]), x0:x1, 1]
-        if iou[k] < .8 or not half.size or not seam.size: continue
-        own = np.abs(seam.astype(int) - int(np.median(half))) <= 40          # between two boxes a row is paper all the way
-        if own.mean(1).min() >= .2: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))
+        if iou[k] < .8 or min(half.shape + seam.shape) < 1: continue
+        tone = int(np.median(half)); far = lambda m: np.abs(m.astype(int) - tone) / max(1, 255 - tone)   # 0 for the box's shade, 1 for paper
+        blank, kept, printed = (far(half) < .25).mean(), (far(seam) < .25).mean(1).min(), (far(seam) > .5).mean()
+        if blank > .97 and kept > .2 and printed > .1: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))   # between two boxes a row is paper all the way
     return out
 
 def judge(
