@@ -201,6 +201,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.classify._arch': ('classify.html#_arch', 'redaction/classify.py'),
                                     'redaction.classify._auc': ('classify.html#_auc', 'redaction/classify.py'),
                                     'redaction.classify._gold': ('classify.html#_gold', 'redaction/classify.py'),
+                                    'redaction.classify._halved': ('classify.html#_halved', 'redaction/classify.py'),
                                     'redaction.classify._metrics': ('classify.html#_metrics', 'redaction/classify.py'),
                                     'redaction.classify._rates': ('classify.html#_rates', 'redaction/classify.py'),
                                     'redaction.classify._read': ('classify.html#_read', 'redaction/classify.py'),

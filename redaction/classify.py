@@ -334,7 +334,7 @@ def to_table(
     rows = [f'| {name} | {s["accuracy"]} | {s["f1"]} | {s["auc"]} |' for name, s in compared.items()]
     return '\n'.join(['| | accuracy | F1 | ROC AUC |', '|---|---:|---:|---:|', *rows])
 
-# %% ../nbs/20_classify.ipynb #dd154359
+# %% ../nbs/20_classify.ipynb #a54e8563
 class _Packed(nn.Module):
     "A learner's network that takes bytes"
     def __init__(self, learn: Learner):
@@ -344,19 +344,31 @@ class _Packed(nn.Module):
         put('mean', torch.as_tensor(norm.mean) if norm else torch.zeros(3)); put('std', torch.as_tensor(norm.std) if norm else torch.ones(3))
     def forward(self, x: Tensor) -> Tensor: return self.model((x.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std)
 
+def _halved(graph: bytes, least: int = 1000) -> bytes:
+    "The same ONNX graph with weights of `least` numbers or more stored in half precision; they are widened once, when the graph is loaded"
+    import onnx
+    model = onnx.load_from_string(graph)
+    for w in model.graph.initializer:
+        a = onnx.numpy_helper.to_array(w)
+        if a.dtype != np.float32 or a.size < least: continue
+        model.graph.node.insert(0, onnx.helper.make_node('Cast', [w.name + '.half'], [w.name], to=onnx.TensorProto.FLOAT))
+        w.CopyFrom(onnx.numpy_helper.from_array(a.astype(np.float16), w.name + '.half'))
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
 def classifier_onnx(
     learn: Learner,      # Trained
     path: str | Path,    # File to write
     size: int,           # Side of the square
 )->Path:                 # `path`
-    "Write a learner's network as an ONNX graph"
+    "Write a learner's network as an ONNX graph that stores its weights in half precision and computes in single"
     import io
     net = _Packed(learn).cpu().float().eval(); out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(net, (torch.zeros(1, size, size, 3, dtype=torch.uint8),), out, dynamo=False, opset_version=17, input_names=['page'], output_names=['logits'],
                           dynamic_axes=dict(page={0: 'n'}, logits={0: 'n'}))
-    return write_whole(path, out.getvalue())
+    return write_whole(path, _halved(out.getvalue()))
 
 # %% ../nbs/20_classify.ipynb #c033dc18
 def classifier_card(
