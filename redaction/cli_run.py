@@ -44,7 +44,7 @@ def report(
         from redaction.report import write_report
         print(write_report(source, out, title, files, text))
 
-# %% ../nbs/62_cli_run.ipynb #658119c5
+# %% ../nbs/62_cli_run.ipynb #d2c37418
 @app.command()
 def leaks(
     paths: Paths, format: Annotated[str, typer.Option(help='table or json.')] = 'table', model: Model = None, password: Password = None,
@@ -67,7 +67,7 @@ def leaks(
     raise typer.Exit(int(failed > 0))
 
 @app.command()
-def classify(paths: Paths, format: Format = Format.table, model: Model = None, detector: Annotated[Optional[bool], typer.Option('--detector/--no-detector', help='Ask the detector too: surer, three times the time. As the package was measured when not given.')] = None, password: Password = None) -> None:
+def classify(paths: Paths, format: Format = Format.table, model: Model = None, detector: Annotated[Optional[bool], typer.Option('--detector/--no-detector', help='Ask the detector too: surer, about twice the time. As the package was measured when not given.')] = None, password: Password = None) -> None:
     "Print the probability that each page is redacted.\n\nExample: redaction classify scans/ --format csv"
     with usage():
         from redaction.classifier import classify as run
