@@ -12,12 +12,10 @@ SEED = 700_000  # Of the first drawn page; no training run draws from here
 
 def real_pages(params, out, more):
     "Records of the labelled pages, and the fold of each document as in `redaction train`"
-    from redaction.crossval import folds, hash_pages
     from redaction.dataset import read_records, render_labelled
-    from redaction.recipe import real_data
-    records, gold = real_data(params['data'], out, print); hashes = {}
-    for folder in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == folder]), folder)
-    fold = {d: i for i, docs in enumerate(folds(gold, params['evaluate']['folds'], params['seed'], hashes)) for d in docs}
+    from redaction.recipe import deal, real_data
+    records, gold = real_data(params['data'], out, print)
+    fold = {d: i for i, docs in enumerate(deal(params, records, gold)) for d in docs}
     pdfs = Path(params['data']['cib']['pdfs'])
     for f in more:
         if pdfs.is_dir() and f.is_file(): records += read_records(f, render_labelled(f, pdfs, out/f.stem), f.stem)
@@ -83,6 +81,17 @@ def train(a, items, valid, start):
     return learn
 
 
+def parts(path):
+    "The graph and the judge that lie beside a fold's network"
+    return path.with_suffix('.q.onnx'), path.with_name(path.stem.replace('fold', 'judge') + '.json')
+
+
+def mark(files, code=''):
+    "What tells these files, and the code that uses them, from others: kept answers are named by it"
+    from redaction.core import sha256
+    return sha256(''.join([code, *(sha256(f) for f in files if f and f.exists())]).encode())[:12]
+
+
 def detector_says(items, path):
     "What the boxes on each whole page say, and the highest score, shape (pages, 5): by the network as it ships and the judge beside it, where they lie beside it"
     import torch
@@ -93,7 +102,7 @@ def detector_says(items, path):
     from redaction.export import Graph
     from redaction.judge import judge, load_trees
     if not path: return np.zeros((len(items), 5))
-    graph, trees = path.with_suffix('.q.onnx'), path.with_name(path.stem.replace('fold', 'judge') + '.json')
+    graph, trees = parts(path)
     net, trees, out = Graph(graph) if graph.exists() else load_net(path), load_trees(trees) if trees.exists() else None, []
     for i in items:
         if i.source == 'cuts': out.append(np.full(5, np.nan)); continue  # it was made for whole pages
@@ -123,17 +132,18 @@ def main():
     from redaction.classify import CLASSES, calibration_error, export_classifier, find_temperature, score_classes, softmax, weigh
     from redaction.classifier import dark_box
     from redaction.dataset import read_image
+    from redaction.export import code_hash
     torch.set_num_threads(1); params = yaml.safe_load(a.params.read_text()); items, fold = gather(a, params)
     if a.prepare: return
     start = lambda i: a.run/f'fold{i}.pt' if a.run else a.net
     at, truth, docs, source = (np.array(v) for v in ([fold[i.document] for i in items], [i.label == CLASSES[1] for i in items], [i.document for i in items], [i.source for i in items]))
     logits, dark, says = np.zeros((len(items), 2)), np.zeros(len(items)), np.zeros((len(items), 5)); began = time.process_time()
     for f in sorted(set(at)):
-        part, held = a.out/f'fold{f}.npz', [i for i, k in zip(items, at) if k == f]
+        part, held = a.out/f'fold{f}-{mark([start(f)])}.npz', [i for i, k in zip(items, at) if k == f]
         if not part.exists():
             z = train(a, [i for i, k in zip(items, at) if k != f], held, start(f)).page_logits(held)
             np.savez(part, logits=z, dark=[dark_box(read_image(i.path)) for i in held])
-        got, boxes = np.load(part), a.out/f'boxes{f}.npy'; logits[at == f], dark[at == f] = got['logits'], got['dark']
+        got, boxes = np.load(part), a.out/f'boxes{f}-{mark(parts(start(f)) if a.run else [], code_hash())}.npy'; logits[at == f], dark[at == f] = got['logits'], got['dark']
         if not boxes.exists(): np.save(boxes, detector_says(held, start(f)))
         says[at == f] = np.load(boxes)
         print(f'fold {f + 1}: {time.process_time() - began:.0f} s of processor', flush=True)

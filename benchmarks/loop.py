@@ -30,15 +30,9 @@ def damage(records, share, rng):
 
 def taught(seen, records):
     "The candidates of each page, told what these labels say of them"
-    from redaction.boxes import LONG_SIDE, STRIDE
-    from redaction.core import iou_matrix
-    out = {}
-    for r in records:
-        e, b = seen[r.path.name][0], r.xyxy * LONG_SIDE / max(r.width, r.height); fits = iou_matrix(e.boxes * STRIDE, b) if len(b) and len(e.boxes) else np.zeros((len(e.boxes), 0))
-        best = np.zeros(len(e.boxes), bool)
-        if fits.size: best[fits.argmax(0)[fits.max(0) >= .5]] = True
-        out[r.path.name] = [replace(e, iou=fits.max(1, initial=0.), best=best)]
-    return out
+    from redaction.boxes import LONG_SIDE
+    from redaction.judge import told
+    return {r.path.name: told(seen[r.path.name][0], r.xyxy * LONG_SIDE / max(r.width, r.height)) for r in records}
 
 
 def decide(cleaner, truth, pages):
@@ -61,20 +55,18 @@ def main():
     import time, warnings, yaml
     warnings.simplefilter('ignore')
     from redaction.clean_boxes import BoxCleaner
-    from redaction.crossval import folds, hash_pages
     from redaction.evaluate import best_threshold, score_pages
     from redaction.export import Graph
     from redaction.labels import read_coco, write_coco
-    from redaction.recipe import _unseen, gather, gather_drawn, grow_judge, real_data
-    params = yaml.safe_load(a.params.read_text()); records, gold = real_data(params['data'], a.run, print); hashes, fold, seen = {}, {}, {}
-    for d in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == d]), d)
-    for i, docs in enumerate(folds(gold, params['evaluate']['folds'], params['seed'], hashes)):
+    from redaction.recipe import deal, gather, gather_drawn, grow_judge, judge_pages, real_data
+    params = yaml.safe_load(a.params.read_text()); records, gold = real_data(params['data'], a.run, print); fold, seen = {}, {}
+    for i, docs in enumerate(deal(params, records, gold)):
         held = set(gold.only(docs).pages); net = Graph(a.run/f'fold{i}.q.onnx'); fold |= dict.fromkeys(held, i)
         seen |= gather(net, [r for r in records if r.path.name in held])
         if not i: drawn = gather_drawn(net, 200, params['seed'] * 1000 + 500_000)
     def predict(some):
         told, out = taught(seen, some), {}
-        for i in set(fold.values()): out |= _unseen(grow_judge([told[f][0] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed']), seen, [r for r in records if fold[r.path.name] == i])
+        for i in set(fold.values()): out |= judge_pages(grow_judge([told[f] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed']), seen, [r for r in records if fold[r.path.name] == i])
         return out
     def score(said): return score_pages(gold, said, best_threshold(gold, said, split='valid')).to_dict()['ALL']
     line = lambda name, s: print(f"{name}: box F1 {s['f1']:.3f} [{s['f1_95'][0]:.3f}, {s['f1_95'][1]:.3f}]", flush=True)

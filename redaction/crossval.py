@@ -125,18 +125,18 @@ def _check(got: Mapping[str, Page], valid: Iterable[str], i: int) -> dict[str, P
     if extra: raise EvaluationError(f'fold {i}: predictions for {sorted(extra)[0]}, which is not among the fold\'s pages; predict `valid_files` only')
     return dict(got)
 
-# %% ../nbs/24_crossval.ipynb #a7c40535
+# %% ../nbs/24_crossval.ipynb #99fda32a
 def cross_validate(
     fit_predict: FitPredict,       # Trains on the first list of files, predicts the second
     gold: Gold,                    # Labelled pages
     n: int = 4,                    # Number of folds
     seed: int = 0,                 # Of the folds and the intervals
     threshold: float = 0.5,        # Boxes with a lower score don't count
-    hashes: Mapping[str, int] | None = None, # Keeps near-duplicates together, as for `folds`
+    parts: list[list[str]] | None = None, # Documents of each fold; `folds` deals them when None
     done: Callable[[int, Scores], None] | None = None, # Called with each fold's number from 1 and its scores
 )->CrossValidation:                # Pooled scores and those of each fold
     "Train and judge a recipe on every labelled page"
-    parts, each, preds = folds(gold, n, seed, hashes), [], {}
+    parts, each, preds = parts or folds(gold, n, seed), [], {}
     for i, docs in enumerate(parts, 1):
         valid = list(gold.only(docs).pages); train = [f for f in gold.pages if f not in set(valid)]
         got = _check(fit_predict(train, valid), valid, i); preds |= got

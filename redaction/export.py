@@ -132,7 +132,7 @@ Made by `{about['command']}`, code {about['code'][:12]}, seed {about['seed']}.
 {limits}
 '''
 
-# %% ../nbs/25_export.ipynb #9111f80e
+# %% ../nbs/25_export.ipynb #0d873c2b
 LIMITS: list[str] = [
     'Boxes are upright; a redaction drawn askew is held by the upright box around it.',
     'Two redactions of one kind that touch without a gap or a line between them are one box.',
@@ -143,7 +143,7 @@ LIMITS: list[str] = [
 def code_hash() -> str:
     "One hash over the modules that train and predict"
     here = Path(__file__).parent if '__file__' in globals() else Path('../redaction')
-    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'judge', 'dataset', 'detect', 'synth') if (here/f'{m}.py').exists()))
+    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'shapes', 'judge', 'dataset', 'detect', 'synth') if (here/f'{m}.py').exists()))
 
 # %% ../nbs/25_export.ipynb #c69dce3a
 def export(

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['FEATURES', 'candidates', 'describe', 'Trees', 'load_trees', 'save_trees', 'verdict', 'as_one', 'judge', 'grow',
-           'Examples', 'examples']
+           'Examples', 'told', 'examples']
 
-# %% ../nbs/02_judge.ipynb #62b47044
+# %% ../nbs/02_judge.ipynb #30c36177
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 import cv2
@@ -254,7 +254,7 @@ def grow(
     grown = [_tables(rows, right, weight, n, seed + i, columns) for i in range(sets)]
     return _trees_of([t for nodes, _ in grown for t in nodes], float(np.mean([start for _, start in grown])), 1 / sets)
 
-# %% ../nbs/02_judge.ipynb #5d4ce346
+# %% ../nbs/02_judge.ipynb #c560213f
 @dataclass
 class Examples:
     "What a page teaches the judge, and what a verdict on it needs"
@@ -272,13 +272,21 @@ class Examples:
         "What each candidate counts for: less where it is neither quite right nor quite wrong, and where another is more right"
         return np.where((self.iou > .4) & (self.iou < .6), .3, 1.) * np.where(self.right & ~self.best, .3, 1.)
 
+def told(
+    e: Examples,          # Candidates of a page
+    xyxy: np.ndarray,     # True boxes in the prepared page's pixels, shape (n, 4)
+)->Examples:              # The same candidates
+    "Tell candidates which boxes are true"
+    fits, best = iou_matrix(e.boxes * STRIDE, xyxy), np.zeros(len(e.boxes), bool)
+    if fits.size: best[fits.argmax(0)[fits.max(0) >= .5]] = True
+    return replace(e, iou=fits.max(1, initial=0.), best=best)
+
 def examples(
     page: np.ndarray,     # Prepared page, uint8, shape (H, W, 3)
     maps: np.ndarray,     # The output for it of a model that has not seen it
     xyxy: np.ndarray,     # True boxes in the prepared page's pixels, shape (n, 4)
 )->Examples:              # Perhaps of no candidate
     "Candidates of a page whose boxes are known"
-    boxes, about = candidates(page, Evidence(maps)); iou, best = np.zeros(len(boxes)), np.zeros(len(boxes), bool)
-    if not len(boxes): return Examples(boxes, np.zeros((0, len(KINDS))), np.zeros((0, len(FEATURES)), np.float32), iou, best)
-    if len(xyxy): fits = iou_matrix(boxes * STRIDE, xyxy); iou = fits.max(1); best[fits.argmax(0)[fits.max(0) >= .5]] = True
-    return Examples(boxes, about['kinds'], describe(page, boxes, about), iou, best)
+    boxes, about = candidates(page, Evidence(maps)); none = np.zeros(len(boxes))
+    if not len(boxes): return Examples(boxes, np.zeros((0, len(KINDS))), np.zeros((0, len(FEATURES)), np.float32), none, none > 0)
+    return told(Examples(boxes, about['kinds'], describe(page, boxes, about), none, none > 0), xyxy)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_tune', 'sample_pages', 'as_shipped',
-           'another_view', 'gather', 'gather_drawn', 'grow_judge', 'validate', 'score_sets', 'score_held_out', 'train',
-           'export_run']
+           'another_view', 'gather', 'gather_drawn', 'grow_judge', 'judge_pages', 'deal', 'validate', 'score_sets',
+           'score_held_out', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #b9896008
 import json
@@ -174,9 +174,13 @@ def grow_judge(
     w = np.concatenate([e.weight * c for e, c in zip(both, [*counts, *[.5 * n_real / max(n_drawn, 1)] * len(drawn)])])
     return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w / w.mean(), n, seed, sets, columns)
 
-# %% ../nbs/27_recipe.ipynb #5a4c1b5c
-def _unseen(trees: Any, seen: dict[str, list[Examples]], records: Sequence[Record]) -> dict[str, Page]:
-    "Verdicts on gathered candidates, as pages in pixels"
+# %% ../nbs/27_recipe.ipynb #d3b95773
+def judge_pages(
+    trees: Any,                # From `grow_judge`
+    seen: dict[str, list[Examples]], # From `gather`
+    records: Sequence[Record], # Pages to decide on
+)->dict[str, Page]:            # By file name, in pixels
+    "Let a judge decide on gathered candidates"
     from redaction.boxes import plausible, prepare, snap
     from redaction.judge import as_one, verdict
     out = {}
@@ -185,6 +189,16 @@ def _unseen(trees: Any, seen: dict[str, list[Examples]], records: Sequence[Recor
         d = plausible(x, verdict(e.boxes, e.kinds, as_one(x, e.boxes, trees(e.rows)), .02)) if len(e.rows) else Detections.empty()
         out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
+
+def deal(
+    params: dict,           # Checked parameters
+    records: list[Record],  # Real pages
+    gold: Gold,             # The same as gold
+)->list[list[str]]:         # Documents of each fold
+    "Deal the documents into the folds of `params`; near-duplicate pages never lie in two"
+    hashes = {}
+    for folder in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == folder]), folder)
+    return folds(gold, params['evaluate']['folds'], params['seed'], hashes)
 
 def validate(
     params: dict,              # Checked parameters
@@ -195,24 +209,23 @@ def validate(
 )->CrossValidation:            # Predictions by networks, and judges, that had not seen the document
     "Cross-validate the fine-tuning by document, and grow the judge that ships"
     from redaction.judge import save_trees
-    by, hashes, n, seed = {r.path.name: r for r in records}, {}, params['evaluate']['folds'], params['seed']
-    for folder in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == folder]), folder)
+    by, parts, seed = {r.path.name: r for r in records}, deal(params, records, gold), params['seed']
     nets, seen, drawn, j = [], {}, [], params.get('judge') or {}
-    for i, docs in enumerate(folds(gold, n, seed, hashes)):
+    for i, docs in enumerate(parts):
         valid = set(gold.only(docs).pages); train = [r for r in records if r.path.name not in valid]; path = out/f'fold{i}.pt'
-        nets.append(as_shipped(fine_tune(params, out, train, path), bits(params), path, train)); say(f'fold {i + 1} of {n}: trained')
+        nets.append(as_shipped(fine_tune(params, out, train, path), bits(params), path, train)); say(f'fold {i + 1} of {len(parts)}: trained')
         if hasattr(nets[-1], 'maps'): seen |= gather(nets[-1], [by[f] for f in sorted(valid)], j.get('views', 0))
     turn = iter(nets)
     if not seen or sum(es[0].right.sum() for es in seen.values()) < 50:
         say('too few candidates for a judge; the score of the maps stands')
-        return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, n, seed, hashes=hashes)
+        return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, seed=seed, parts=parts)
     drawn = gather_drawn(nets[0], j.get('drawn', 200), seed * 1000 + 500_000)
     def trees(files: Iterable[str], name: str) -> Any:
         some = sorted(files); t = grow_judge([e for f in some for e in seen[f]], drawn, j.get('trees', 250), seed, j.get('sets', 1), j.get('columns', 1.), [(j.get('counts') or {}).get(by[f].source, 1.) for f in some for _ in seen[f]])
         save_trees(t, out/name); return t
     trees(seen, 'judge.json'); turn = count()
-    fit_predict = lambda train, valid: _unseen(trees(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
-    return cross_validate(fit_predict, gold, n, seed, hashes=hashes)
+    fit_predict = lambda train, valid: judge_pages(trees(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
+    return cross_validate(fit_predict, gold, seed=seed, parts=parts)
 
 # %% ../nbs/27_recipe.ipynb #3115d496
 def score_sets(
@@ -227,7 +240,7 @@ def score_sets(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
-# %% ../nbs/27_recipe.ipynb #47acc1f9
+# %% ../nbs/27_recipe.ipynb #332a9b28
 def _share(params: dict) -> float: return (params.get('dataset') or {}).get('test', .1)
 
 def score_held_out(
@@ -242,7 +255,7 @@ def score_held_out(
     held, gold = real_data(params.get('data') or {}, out, lambda text: None, 'test', _share(params))
     if not held: return {}
     net = as_shipped(load_net(out/'net.pt'), bits(params), out/'net.pt', records)
-    found = _unseen(load_trees(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
+    found = judge_pages(load_trees(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
     scores = {s: score_pages(gold.only(files=[r.path.name for r in held if r.source == s]), found, threshold) for s in dict.fromkeys(r.source for r in held)}
     for s, v in scores.items(): say(f'{s}, held out\n{v.to_markdown()}')
     return {s: v.to_dict() for s, v in scores.items()}
