@@ -168,17 +168,27 @@ def suppress(
         if alive[i]: alive[i + 1:] &= ~hit[i, i + 1:]
     return order[alive]
 
-# %% ../nbs/02_boxes.ipynb #f1929e63
-def _cuts(left: np.ndarray, right: np.ndarray, jump: float = 4) -> list[int]:
-    "Rows at which the ends of a shape move by `jump` map pixels or more, with the first and the last"
-    cuts = [0]
-    for k in range(2, len(left)):
-        i = cuts[-1]
-        if k - i < 2: continue
-        moved = [max(abs(l - np.median(left[i:k])), abs(r - np.median(right[i:k]))) for l, r in ((left[k], right[k]), (np.median(left[k:k + 3]), np.median(right[k:k + 3])))]
-        if min(moved) >= jump: cuts.append(k)
-    return [*cuts, len(left)]
+# %% ../nbs/02_boxes.ipynb #df93a4ca
+def _ends(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "For each row the first pixel that is set, and one past the last"
+    return mask.argmax(1), mask.shape[1] - mask[:, ::-1].argmax(1)
 
+def _stairs(left: np.ndarray, right: np.ndarray, jump: int, least: int) -> list[tuple[int, int]]:
+    "Runs of at least `least` rows between places where an end moves by `jump` within three rows; none where it never does"
+    if len(left) < 4: return []
+    far = lambda a, k: np.abs(a[k:].astype(int) - a[:-k])
+    moves = np.maximum(far(left, 3), far(right, 3)) >= jump; one = np.maximum(far(left, 1), far(right, 1))
+    edges = np.flatnonzero(np.diff(np.r_[0, moves.astype(np.int8), 0])).reshape(-1, 2)   # from, to of each stretch that moves
+    at = [0, *(a + int(one[a:b + 2].argmax()) + 1 for a, b in edges), len(left)]
+    return [(a, z) for a, z in zip(at[:-1], at[1:]) if z - a >= least] if len(at) > 2 else []
+
+# %% ../nbs/02_boxes.ipynb #d19091fe
+def _steps(mask: np.ndarray, jump: int = 6, least: int = 5) -> tuple[list[list[float]], list[list[float]]]:
+    "Boxes between the steps of a mask's outline, by rows and by columns"
+    rows, cols = ([[float(np.median(a[i:j])), i, float(np.median(z[i:j])), j] for i, j in _stairs(a, z, jump, least)] for a, z in (_ends(mask), _ends(mask.T)))
+    return rows, [[b[1], b[0], b[3], b[2]] for b in cols]
+
+# %% ../nbs/02_boxes.ipynb #f18d21c5
 def _stepped(cut: np.ndarray, least: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
     "Pieces of a mask whose outline has steps: the box around each, shape (4,), and the boxes between its steps, shape (n, 4)"
     out = []
@@ -186,10 +196,8 @@ def _stepped(cut: np.ndarray, least: int = 4) -> list[tuple[np.ndarray, np.ndarr
     for c in range(1, n):
         x, y, w, h, area = stats[c]
         if h < 2 * least or area < 30 or area > .93 * w * h: continue
-        m = label[y:y + h, x:x + w] == c
-        left, right = m.argmax(1), w - m[:, ::-1].argmax(1); at = _cuts(left, right)
-        parts = [[x + np.median(left[i:j]), y + i, x + np.median(right[i:j]), y + j] for i, j in zip(at[:-1], at[1:]) if j - i >= least]
-        if len(parts) > 1: out.append((np.array([x, y, x + w, y + h], float), np.array(parts, float)))
+        parts = _steps(label[y:y + h, x:x + w] == c, jump=4, least=least)[0]
+        if len(parts) > 1: out.append((np.array([x, y, x + w, y + h], float), np.array(parts, float) + [x, y, x, y]))
     return out
 
 # %% ../nbs/02_boxes.ipynb #24e34951

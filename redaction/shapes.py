@@ -5,36 +5,13 @@
 # %% auto #0
 __all__ = ['Shapes', 'find_shapes', 'lines_about']
 
-# %% ../nbs/02_shapes.ipynb #d6968899
+# %% ../nbs/02_shapes.ipynb #704cb68e
 from typing import Any, NamedTuple
 import cv2
 import numpy as np
+from .boxes import _steps
 
-# %% ../nbs/02_shapes.ipynb #3ee44059
-def _ends(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "For each row the first pixel that is set, and one past the last"
-    return mask.argmax(1), mask.shape[1] - mask[:, ::-1].argmax(1)
-
-def _stairs(left: np.ndarray, right: np.ndarray, jump: int = 6, least: int = 5) -> list[tuple[int, int]]:
-    "Runs of at least `least` rows between places where an end moves by `jump` within three rows; none where it never does"
-    if len(left) < 4: return []
-    far = lambda a, k: np.abs(a[k:].astype(int) - a[:-k])
-    moves = np.maximum(far(left, 3), far(right, 3)) >= jump; one = np.maximum(far(left, 1), far(right, 1))
-    edges = np.flatnonzero(np.diff(np.r_[0, moves.astype(np.int8), 0])).reshape(-1, 2)   # from, to of each stretch that moves
-    at = [0, *(a + int(one[a:b + 2].argmax()) + 1 for a, b in edges), len(left)]
-    return [(a, z) for a, z in zip(at[:-1], at[1:]) if z - a >= least] if len(at) > 2 else []
-
-# %% ../nbs/02_shapes.ipynb #fcecc6c9
-def _steps(mask: np.ndarray) -> list[list[float]]:
-    "Boxes between the steps of a mask's outline, by rows and by columns"
-    out = []
-    for turned, m in ((False, mask), (True, mask.T)):
-        a, z = _ends(m)
-        for i, j in _stairs(a, z):
-            lo, hi = float(np.median(a[i:j])), float(np.median(z[i:j])); out.append([i, lo, j, hi] if turned else [lo, i, hi, j])
-    return out
-
-# %% ../nbs/02_shapes.ipynb #5fe92c65
+# %% ../nbs/02_shapes.ipynb #d3cb6f40
 class Shapes(NamedTuple):
     "What the page itself shows, boxes in pixels of the prepared page"
     fills: np.ndarray    # Areas of one shade, shape (n, 4)
@@ -67,7 +44,7 @@ def find_shapes(
         fills.append([x, y, x + w, y + h]); filled.append(share)
         if share < .95 and min(w, h) >= 6:
             mask = cv2.drawContours(np.zeros((h, w), np.uint8), [line - [x, y]], -1, 1, cv2.FILLED)
-            if mask.any(0).all() and mask.any(1).all(): steps = _steps(mask > 0); fills += [[x + p, y + q, x + r, y + s] for p, q, r, s in steps]; filled += [1.] * len(steps)
+            if mask.any(0).all() and mask.any(1).all(): steps = sum(_steps(mask > 0), []); fills += [[x + p, y + q, x + r, y + s] for p, q, r, s in steps]; filled += [1.] * len(steps)
     dark = cv2.compare(darkest, light, cv2.CMP_LE); lines = cv2.bitwise_or(*(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones(size, np.uint8)) for size in ((1, 13), (7, 1))))   # letters have no strokes so long
     framed = [([x, y, x + w, y + h], share) for _, (x, y, w, h), share in _outlines(lines, True, (16, 8), most) if share >= .45]
     table = lambda boxes: np.array(boxes, float).reshape(-1, 4)
