@@ -52,7 +52,7 @@ def _joined(boxes: np.ndarray, gap: float = 6., off: float = 2.) -> np.ndarray:
         out.append(np.concatenate([np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])], 1))
     return np.concatenate(out)
 
-# %% ../nbs/02_judge.ipynb #f699e923
+# %% ../nbs/02_judge.ipynb #b51f5b26
 def _nearest(boxes: np.ndarray, shapes: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
     "For each box the IoU with the shape that fits it best, and that shape's share of its own box"
     if not len(shapes): return [np.zeros(len(boxes))] * 2
@@ -65,7 +65,7 @@ def candidates(
     most: int = 300,        # At most so many are kept
     min_side: float = 4.,   # Shapes with a side shorter than this many pixels of the page are dropped
     min_area: float = 160., # So are shapes of a smaller area, in squared pixels
-)->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4); what `Evidence.measure` says of each, and in `shape`, (n, 4), the nearest fill and frame
+)->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4); what `Evidence.measure` says of each, in `shape`, (n, 4), the nearest fill and frame, and in `lines`, (n, 8), what `lines_about` says
     "Proposals that may overlap, without near copies"
     boxes, about = propose(ev, threshold); new = [np.zeros((0, 4))]
     if len(boxes):
@@ -80,7 +80,7 @@ def candidates(
     if not len(boxes): return boxes, about
     keep = suppress(boxes, about['score'], iou=.9, inside=2.)[:most]; boxes = boxes[keep]
     shape = np.stack([*_nearest(boxes * STRIDE, s.fills, s.filled), *_nearest(boxes * STRIDE, s.frames, s.square)], 1)
-    return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape)
+    return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape, lines=lines_about(s.darkest, boxes * STRIDE))
 
 # %% ../nbs/02_judge.ipynb #9687c0d6
 def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.ndarray]:
@@ -116,7 +116,7 @@ def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray) -> list[np.
     of = lambda m: (m * score[None]).max(1)
     return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full]
 
-# %% ../nbs/02_judge.ipynb #9c027edd
+# %% ../nbs/02_judge.ipynb #b97128d6
 FEATURES: tuple[str, ...] = ('score', 'filled', 'through', 'side 1', 'side 2', 'side 3', 'side 4', *(f'as {k}' for k in KINDS), 'kind', 'width', 'height', 'share', 'aspect', 'x0', 'y0', 'x1', 'y1',
     'shade', 'spread', 'dark', 'light', 'middling', 'edges', 'colour', *(f'{w} {s}' for w in ('shade', 'dark') for s in ('left', 'above', 'right', 'below')), 'two-toned',
     'alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full',
@@ -132,7 +132,7 @@ def describe(
     wh = boxes[:, 2:] - boxes[:, :2]; sides = np.sort(about['support'], 1)
     some = page[::4, ::4, 1]; tones = ((some < 40) | (some > 215)).mean()
     cols = [about['score'], about['filled'], about['through'], *sides.T, *(k - k.max(1, keepdims=True)).T, kind, *wh.T, wh.prod(1) / (h * w), wh[:, 0] / np.maximum(wh[:, 1], .5),
-            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *_inside(page, boxes, _bands_around(boxes)), np.full(len(boxes), tones), *_company(boxes, about['score'], kind), *about['shape'].T, *lines_about(page, boxes * STRIDE).T]
+            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *_inside(page, boxes, _bands_around(boxes)), np.full(len(boxes), tones), *_company(boxes, about['score'], kind), *about['shape'].T, *about['lines'].T]
     return np.stack(cols, 1).astype(np.float32)
 
 # %% ../nbs/02_judge.ipynb #e5620e87

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 from .boxes import _steps
 
-# %% ../nbs/02_shapes.ipynb #d3cb6f40
+# %% ../nbs/02_shapes.ipynb #010f4672
 class Shapes(NamedTuple):
     "What the page itself shows, boxes in pixels of the prepared page"
     fills: np.ndarray    # Areas of one shade, shape (n, 4)
     filled: np.ndarray   # Share of its box each covers, holes counted, shape (n,)
     frames: np.ndarray   # White areas with a line around, shape (m, 4)
     square: np.ndarray   # Share of its box each covers, shape (m,)
+    darkest: np.ndarray  # Of each pixel the darkest colour, uint8, shape (H, W)
 
 def _outlines(mask: np.ndarray, holes: bool, least: tuple[int, int], most: int) -> list[tuple[Any, tuple[int, int, int, int], float]]:
     "Outlines of what hangs together in a mask, or of the holes in it, the largest `most`: outline, (x, y, w, h) and share of that box"
@@ -48,15 +49,15 @@ def find_shapes(
     dark = cv2.compare(darkest, light, cv2.CMP_LE); lines = cv2.bitwise_or(*(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones(size, np.uint8)) for size in ((1, 13), (7, 1))))   # letters have no strokes so long
     framed = [([x, y, x + w, y + h], share) for _, (x, y, w, h), share in _outlines(lines, True, (16, 8), most) if share >= .45]
     table = lambda boxes: np.array(boxes, float).reshape(-1, 4)
-    return Shapes(table(fills) + [-1, -1, 1, 1], np.array(filled, float), table([b for b, _ in framed]), np.array([s for _, s in framed], float))   # the pixel at a fill's edge is not of one shade
+    return Shapes(table(fills) + [-1, -1, 1, 1], np.array(filled, float), table([b for b, _ in framed]), np.array([s for _, s in framed], float), darkest)   # the pixel at a fill's edge is not of one shade
 
-# %% ../nbs/02_shapes.ipynb #e59b0e4a
+# %% ../nbs/02_shapes.ipynb #7777f8ad
 def lines_about(
-    page: np.ndarray,   # Prepared page, uint8, shape (H, W, 3)
-    boxes: np.ndarray,  # Boxes in its pixels, shape (n, 4)
+    darkest: np.ndarray, # Of each pixel of the prepared page the darkest colour, uint8, shape (H, W)
+    boxes: np.ndarray,   # Boxes in its pixels, shape (n, 4)
 )->np.ndarray:          # Darkness from 0 to 255, shape (n, 8): along the four sides, sorted; of the continuations every second when sorted
     "How dark the lines along the sides of boxes are, and how dark they go on beyond the corners"
-    a, b, c = cv2.split(page); dark = cv2.subtract(255, cv2.min(a, cv2.min(b, c))); sums, (h, w) = cv2.integral(dark, sdepth=cv2.CV_64F), dark.shape
+    sums, (h, w) = cv2.integral(cv2.bitwise_not(darkest)), darkest.shape
     x0, y0, x1, y1 = boxes.T; off = np.arange(-2, 2)[:, None]
     across = lambda y, lo, hi: [np.broadcast_to(v, (4, len(boxes))) for v in (lo, y + off, hi, y + off + 1)]
     down = lambda x, lo, hi: [np.broadcast_to(v, (4, len(boxes))) for v in (x + off, lo, x + off + 1, hi)]
