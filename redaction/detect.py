@@ -266,7 +266,7 @@ def load_net(
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
-# %% ../nbs/22_detect.ipynb #9e216f9b
+# %% ../nbs/22_detect.ipynb #64aad352
 def fit(
     net: nn.Module,               # Network to train, changed in place
     train: Sequence[Record],      # Pages to learn from
@@ -275,15 +275,17 @@ def fit(
     crops: int,                   # Crops a round
     lr: float,                    # Highest learning rate
     mix: dict[str, float] | None = None, # Share of each source
-    size: int = 512,              # Side of a crop in pixels
+    size: int | tuple[int, int] = 512, # Side of a crop in pixels, or its height and width
     bs: int = 8,                  # Crops a batch
     seed: int = 0,                # Same seed, same run
     workers: int = 1,             # Processes that cut crops
     log: Path | None = None,      # CSV file that gets a line a round; the screen when None
+    scales: tuple[float, float] = (.45, 1.4), # Range of the resize of a crop around the model's own size
+    paste: float = 0.,            # How often boxes of another page are pasted in first
 )->nn.Module:                     # `net`, with averaged weights, in evaluation mode
     "Train a network on crops"
     from fastai.callback.progress import CSVLogger
     torch.manual_seed(seed)
-    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
+    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
     with learn.no_bar(): learn.fit_one_cycle(epochs, lr, pct_start=.15)
     return learn.model.eval()
