@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
+           'unfold', 'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
 
 # %% ../nbs/02_boxes.ipynb #0f98ba15
 from dataclasses import replace
@@ -81,6 +81,19 @@ def _polygon_sides(sides: np.ndarray, pts: np.ndarray) -> None:
         m = sides[j].copy()
         cv2.line(m, (round(x0 - .5), round(y0 - .5)), (round(x1 - .5), round(y1 - .5)), 1, 2)
         np.maximum(sides[j], m, out=sides[j])
+
+# %% ../nbs/02_boxes.ipynb #cd69d909
+def unfold(
+    maps: np.ndarray,  # A graph's output, float32, shape (`N_MAPS` * 4, H / 4, W / 4); or maps, which stay as they are
+)->np.ndarray:         # Shape (`N_MAPS`, H / 2, W / 2)
+    "Lay out four values a pixel as a square of four pixels"
+    if len(maps) == N_MAPS: return maps
+    n, h, w = maps.shape
+    if n != 4 * N_MAPS: raise ValueError(f'Maps must have {N_MAPS} or {4 * N_MAPS} channels, got {n}')
+    four, out = maps.reshape(N_MAPS, 2, 2, h, w), np.empty((N_MAPS, h, 2, w, 2), maps.dtype)
+    for m, o in zip(four, out):
+        for row in (0, 1): o[:, row] = cv2.merge([m[row, 0], m[row, 1]])
+    return out.reshape(N_MAPS, 2 * h, 2 * w)
 
 # %% ../nbs/02_boxes.ipynb #738f73ea
 SHARPEN: float = 1.5                                             # Training with the focal loss leaves probabilities soft

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['LIMITS', 'to_onnx', 'parity', 'quantize', 'Graph', 'shift', 'card', 'code_hash', 'export']
 
-# %% ../nbs/25_export.ipynb #634ae284
+# %% ../nbs/25_export.ipynb #542b626a
 import json
 from pathlib import Path
 from typing import Any, Sequence
 import numpy as np
-from .boxes import LONG_SIDE, N_MAPS, STRIDE, decode, plausible
+from .boxes import LONG_SIDE, N_MAPS, STRIDE, decode, plausible, unfold
 from .core import KINDS, ModelError, sha256, write_whole
 from .judge import save_trees
 
@@ -45,7 +45,26 @@ def parity(
         worst = max(worst, float(np.abs(sig(a) - sig(s.run(None, dict(page=p[None]))[0])).max()))
     return worst
 
-# %% ../nbs/25_export.ipynb #03df1834
+# %% ../nbs/25_export.ipynb #d83b3cf9
+def _in_bytes(model: Any) -> Any:
+    "Let a quantised graph take the page's bytes as they are, and give maps that are still folded"
+    from onnx import checker, numpy_helper
+    g = model.graph; made = {o: n for n in g.node for o in n.output}; numbers = {i.name: i for i in g.initializer}
+    q = next(n for n in g.node if n.op_type == 'QuantizeLinear' and n.input[0] in made and made[n.input[0]].op_type == 'Sub')
+    sub = made[q.input[0]]; mul = made[sub.input[0]]; cast = made[mul.input[0]]                       # `detect.to_input`
+    scale, off = (numpy_helper.to_array(numbers[n.input[1]]) for n in (mul, sub)); white = off / scale
+    if cast.op_type != 'Cast' or white != round(float(white)): raise ModelError(f'graph: the page is not scaled as `detect.to_input` does it: {cast.op_type}, {scale}, {off}')
+    for name, value in zip(q.input[1:], (np.float32(scale), np.uint8(white))): numbers[name].CopyFrom(numpy_helper.from_array(value, name))
+    for n in g.node:
+        if n.op_type == 'DequantizeLinear' and n.input[0] == q.output[0]: n.input[0] = cast.input[0]
+    last = made[g.output[0].name]; made[last.input[0]].output[0] = 'maps'
+    for n in (q, sub, mul, cast, last): g.node.remove(n)
+    shape = g.output[0].type.tensor_type.shape; shape.dim[1].dim_value = N_MAPS * STRIDE ** 2; shape.dim[2].dim_param, shape.dim[3].dim_param = 'h4', 'w4'
+    used = {i for n in g.node for i in n.input}
+    for i in [i for i in g.initializer if i.name not in used]: g.initializer.remove(i)
+    checker.check_model(model)
+    return model
+
 def quantize(
     graph: str | Path,             # ONNX graph in single precision, from `to_onnx`
     path: str | Path,              # File to write
@@ -65,18 +84,18 @@ def quantize(
             quant_pre_process(str(graph), f'{d}/a.onnx', skip_symbolic_shape=True)
             convs = [n.name for n in onnx.load(f'{d}/a.onnx').graph.node if n.op_type == 'Conv']
             quantize_static(f'{d}/a.onnx', f'{d}/b.onnx', Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                            op_types_to_quantize=['Conv', 'Add', 'Resize', 'Relu'], nodes_to_exclude=[convs[0], convs[-1]])
+                            op_types_to_quantize=['Conv', 'Add', 'Resize', 'Relu'], nodes_to_exclude=convs[-1:])
         finally: logging.disable(logging.NOTSET)
-        return write_whole(path, Path(f'{d}/b.onnx').read_bytes())
+        return write_whole(path, _in_bytes(onnx.load(f'{d}/b.onnx')).SerializeToString())
 
-# %% ../nbs/25_export.ipynb #1bfa871d
+# %% ../nbs/25_export.ipynb #ba944df4
 class Graph:
     "A graph that finds boxes as a network does"
     def __init__(self, path: str | Path):
         from redaction.predict import open_graph
         self.session = open_graph(path)
     def eval(self) -> 'Graph': return self
-    def maps(self, page: np.ndarray) -> np.ndarray: return self.session.run(None, dict(page=page[None]))[0][0]
+    def maps(self, page: np.ndarray) -> np.ndarray: return unfold(self.session.run(None, dict(page=page[None]))[0][0])
     def boxes(self, x: Any, threshold: float = .3) -> list: return [plausible(p, decode(self.maps(p), threshold)) for p in np.asarray(x)]
 
 def shift(

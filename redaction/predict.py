@@ -6,7 +6,7 @@
 __all__ = ['WORKER', 'Package', 'default_package', 'load_package', 'open_graph', 'Predictor', 'reading_worker', 'lost_reason',
            'detect_safely', 'detect', 'annotate_pdf', 'annotate_images']
 
-# %% ../nbs/30_predict.ipynb #7215009d
+# %% ../nbs/30_predict.ipynb #e67d6fe3
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap
+from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
 from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes,
                             section, settings, sha256, write_whole)
 from .judge import judge, load_trees
@@ -88,7 +88,7 @@ class Predictor:
 
     def __repr__(self) -> str: return f'Predictor({self.package.name}, threshold {self.package.threshold})'
 
-# %% ../nbs/30_predict.ipynb #ebb6a04d
+# %% ../nbs/30_predict.ipynb #8cd22c69
 @patch
 def images(self: Predictor,
     batch: list[np.ndarray],        # Pages, uint8, shape (h, w, 3)
@@ -104,7 +104,7 @@ def images(self: Predictor,
         maps = self.session.run(None, dict(page=np.stack([ready[i][0] for i in group])))[0]
         for i, m in zip(group, maps):
             (sx, sy), (h, w) = ready[i][1], batch[i].shape[:2]
-            out[i] = snap(batch[i], self._read(ready[i][0], m, t).scale(1 / sx, 1 / sy)).clip(w, h)
+            out[i] = snap(batch[i], self._read(ready[i][0], unfold(m), t).scale(1 / sx, 1 / sy)).clip(w, h)
     return out
 
 @patch
