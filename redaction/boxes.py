@@ -141,7 +141,7 @@ def _cums(sides: np.ndarray) -> list[np.ndarray]:
     sums = [cv2.integral(np.ascontiguousarray(m), sdepth=cv2.CV_64F) for m in sides]
     return [s if j % 2 == 0 else s.T for j, s in enumerate(sums)]
 
-# %% ../nbs/02_boxes.ipynb #1f4a4147
+# %% ../nbs/02_boxes.ipynb #4dc2bc25
 def _box_mean(integral: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     "Mean of a map over boxes in map pixels, from its integral image"
     h, w = integral.shape[0] - 1, integral.shape[1] - 1
@@ -156,12 +156,12 @@ def _filled(integral: np.ndarray, boxes: np.ndarray, band: int = 10) -> np.ndarr
     whole, mid = _box_mean(integral, b), _box_mean(integral, np.where(wide[:, None], core, b))
     return np.maximum(whole, (whole * area - mid * inside) / np.maximum(area - inside, 1))
 
-def _through(sides: np.ndarray, b: np.ndarray) -> float:
+def _through(upright: np.ndarray, level: np.ndarray, b: np.ndarray) -> float:
     "Highest mean of a side that runs right through the middle of a box, from 0 to 1"
     x0, y0, x1, y1 = (max(0, int(round(v))) for v in b)
-    across = sides[:, y0:y1, x0 + 3:x1 - 3]; down = sides[:, y0 + 3:y1 - 3, x0:x1]
-    a = across[[0, 2]].max(0).mean(0).max() if across.size and x1 - x0 > 7 else 0.
-    d = down[[1, 3]].max(0).mean(1).max() if down.size and y1 - y0 > 7 else 0.
+    across = upright[y0:y1, x0 + 3:x1 - 3]; down = level[y0 + 3:y1 - 3, x0:x1]
+    a = across.mean(0).max() if across.size and x1 - x0 > 7 else 0.
+    d = down.mean(1).max() if down.size and y1 - y0 > 7 else 0.
     return float(max(a, d))
 
 # %% ../nbs/02_boxes.ipynb #73344a6a
@@ -229,7 +229,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #46dd8745
+# %% ../nbs/02_boxes.ipynb #e36f58ef
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
@@ -254,7 +254,8 @@ class Evidence:
         support: np.ndarray,   # Support of each side, from 0 to 1, shape (n, 4)
     )->dict[str, np.ndarray]:  # `filled`, `through` and `score`, shape (n,); `support`; `kinds`, mean logits, shape (n, len(`KINDS`))
         "What the maps say of boxes"
-        filled, through = _filled(self.sums[0], boxes + [1, 1, -1, -1]), np.array([_through(self.sides, b) for b in boxes])
+        upright, level = np.maximum(self.sides[0], self.sides[2]), np.maximum(self.sides[1], self.sides[3])
+        filled, through = _filled(self.sums[0], boxes + [1, 1, -1, -1]), np.array([_through(upright, level, b) for b in boxes])
         kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.sums[1:]], 1)
         return dict(filled=filled, through=through, support=support, kinds=kinds, score=_score(filled, support, through).clip(0, 1))
 
