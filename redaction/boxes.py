@@ -109,16 +109,16 @@ def _pieces(inner: np.ndarray, sides: np.ndarray) -> np.ndarray:
         out += [np.array([[x, y, x + w, y + h] for x, y, w, h in outer if w * h >= 4], int).reshape(-1, 4)]
     return np.unique(np.concatenate(out), axis=0).astype(np.float64)
 
-# %% ../nbs/02_boxes.ipynb #19edb2d8
+# %% ../nbs/02_boxes.ipynb #c043c8ae
 def _profiles(cum: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    "Mean along (lo, hi) of axis 0 of the map behind the integral image `cum` at columns `at - reach … at + reach`: values and columns, (n, 2 reach + 1)"
+    "Mean along (lo, hi) of axis 0 of the map behind the integral image `cum` (in 255ths) at columns `at - reach … at + reach`: values and columns, (n, 2 reach + 1)"
     cols = np.round(at).astype(int)[:, None] + np.arange(-reach - 1, reach + 1)
     lo, hi = np.clip(np.round(lo).astype(int), 0, len(cum) - 2), np.clip(np.round(hi).astype(int), 1, len(cum) - 1)
     hi, ok = np.maximum(hi, lo + 1), (cols >= 0) & (cols < cum.shape[1] - 1)
     c, lo, hi = cols.clip(0, cum.shape[1] - 2), lo[:, None], hi[:, None]
-    return np.where(ok, (cum[hi, c + 1] - cum[hi, c] - cum[lo, c + 1] + cum[lo, c]) / (hi - lo), 0), cols
+    return np.where(ok, (cum[hi, c + 1] - cum[hi, c] - cum[lo, c + 1] + cum[lo, c]) / (255 * (hi - lo)), 0), cols
 
-# %% ../nbs/02_boxes.ipynb #ae3e8616
+# %% ../nbs/02_boxes.ipynb #fdbdebfa
 def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[np.ndarray, np.ndarray]:
     "Move the sides of boxes (map pixels) onto the sides' maps: boxes and supports, both (n, 4)"
     new, support = boxes.copy(), np.zeros_like(boxes)
@@ -137,8 +137,8 @@ def _place(boxes: np.ndarray, cums: list[np.ndarray], reach: int = 4) -> tuple[n
     return new, support
 
 def _cums(sides: np.ndarray) -> list[np.ndarray]:
-    "Integral image of each side, turned so that the axis of its positions is the last"
-    sums = [cv2.integral(np.ascontiguousarray(m), sdepth=cv2.CV_64F) for m in sides]
+    "Integral image of each side, in 255ths, turned so that the axis of its positions is the last"
+    sums = [cv2.integral(cv2.convertScaleAbs(m, alpha=255)) for m in sides]
     return [s if j % 2 == 0 else s.T for j, s in enumerate(sums)]
 
 # %% ../nbs/02_boxes.ipynb #4dc2bc25
@@ -229,7 +229,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #e36f58ef
+# %% ../nbs/02_boxes.ipynb #f462c2c4
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
@@ -241,13 +241,14 @@ class Evidence:
         maps: np.ndarray,  # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     ):
         if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
-        p = 1 / (1 + cv2.exp((maps[:5] * -SHARPEN - LIFT).clip(-20, 20).reshape(5, -1)).reshape(maps[:5].shape))
+        p = np.multiply(maps[:5], -SHARPEN, dtype=np.float32); p -= LIFT; flat = p.reshape(5, -1); cv2.exp(flat, flat); p += 1; np.reciprocal(p, out=p)
         self.inner, self.sides, self.empty, self._maps = p[0], p[1:], p[0].max() < .3, maps
 
     @cached_property
     def cums(self) -> list[np.ndarray]: return _cums(self.sides)
     @cached_property
-    def sums(self) -> list[np.ndarray]: return [cv2.integral(np.ascontiguousarray(m, np.float32), sdepth=cv2.CV_64F) for m in (self.inner, *self._maps[5:])]
+    def sums(self) -> list[np.ndarray]:                           # in 255ths; logits of kinds in eighths, with 128 for 0
+        return [cv2.integral(m) for m in (cv2.convertScaleAbs(self.inner, alpha=255), *(cv2.addWeighted(m, 8, m, 0, 128, dtype=cv2.CV_8U) for m in self._maps[5:]))]
 
     def measure(self,
         boxes: np.ndarray,     # Boxes in map pixels, shape (n, 4)
@@ -255,8 +256,8 @@ class Evidence:
     )->dict[str, np.ndarray]:  # `filled`, `through` and `score`, shape (n,); `support`; `kinds`, mean logits, shape (n, len(`KINDS`))
         "What the maps say of boxes"
         upright, level = np.maximum(self.sides[0], self.sides[2]), np.maximum(self.sides[1], self.sides[3])
-        filled, through = _filled(self.sums[0], boxes + [1, 1, -1, -1]), np.array([_through(upright, level, b) for b in boxes])
-        kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.sums[1:]], 1)
+        filled, through = _filled(self.sums[0], boxes + [1, 1, -1, -1]) / 255, np.array([_through(upright, level, b) for b in boxes])
+        kinds = np.stack([_box_mean(k, boxes + [1, 1, -1, -1]) for k in self.sums[1:]], 1) / 8 - 16
         return dict(filled=filled, through=through, support=support, kinds=kinds, score=_score(filled, support, through).clip(0, 1))
 
 # %% ../nbs/02_boxes.ipynb #b10d020f

@@ -26,7 +26,7 @@ def _seams(profile: np.ndarray, least: float = .2, apart: int = 4) -> list[int]:
         i = int(p.argmax()); out.append(i); p[max(0, i - apart + 1):i + apart] = 0
     return sorted(out)
 
-# %% ../nbs/02_judge.ipynb #eed822da
+# %% ../nbs/02_judge.ipynb #86ad4bf4
 def _cut_apart(ev: Evidence, boxes: np.ndarray) -> np.ndarray:
     "Pieces of boxes (map pixels) between the lines that run through them, shape (m, 4)"
     out = [np.zeros((0, 4))]
@@ -34,7 +34,7 @@ def _cut_apart(ev: Evidence, boxes: np.ndarray) -> np.ndarray:
         x0, y0, x1, y1 = b.clip(0)
         for (j, k), (lo, hi, a, z) in zip(((0, 2), (1, 3)), ((y0, y1, x0, x1), (x0, x1, y0, y1))):
             if z - a < 9 or hi - lo < 3: continue
-            prof = [np.diff(c[min(hi, len(c) - 1), a:z + 1] - c[lo, a:z + 1]) / (hi - lo) for c in (ev.cums[j], ev.cums[k])]
+            prof = [np.diff(c[min(hi, len(c) - 1), a:z + 1] - c[lo, a:z + 1]) / (255 * (hi - lo)) for c in (ev.cums[j], ev.cums[k])]
             at = [0, *_seams(np.maximum(*prof)), z - a]
             if len(at) < 3: continue
             piece = np.repeat(b[None].astype(float), len(at) - 1, 0); piece[:, j] = a + np.array(at[:-1]); piece[:, j + 2] = a + np.array(at[1:])
