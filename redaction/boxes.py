@@ -229,7 +229,7 @@ def _split(found: Detections, inner: np.ndarray, sides: np.ndarray, cums: list[n
     all_ = Detections.merge([found[keep], *new])
     return all_[suppress(all_.xyxy, all_.score, .45, .8)]
 
-# %% ../nbs/02_boxes.ipynb #f462c2c4
+# %% ../nbs/02_boxes.ipynb #4a926267
 def _score(filled: np.ndarray, support: np.ndarray, through: np.ndarray) -> np.ndarray:
     "Score from 0 to 1 of boxes filled so much, supported so well and cut through so much"
     s = np.sort(support, 1)
@@ -241,7 +241,7 @@ class Evidence:
         maps: np.ndarray,  # The model's output, logits, float, shape (`N_MAPS`, H / 2, W / 2)
     ):
         if maps.ndim != 3 or maps.shape[0] != N_MAPS: raise ValueError(f'Maps must have shape ({N_MAPS}, h, w), got {maps.shape}')
-        p = np.multiply(maps[:5], -SHARPEN, dtype=np.float32); p -= LIFT; flat = p.reshape(5, -1); cv2.exp(flat, flat); p += 1; np.reciprocal(p, out=p)
+        p = np.multiply(maps[:5], -SHARPEN, dtype=np.float32, order='C'); p -= LIFT; flat = p.reshape(5, -1); cv2.exp(flat, flat); p += 1; np.reciprocal(p, out=p)
         self.inner, self.sides, self.empty, self._maps = p[0], p[1:], p[0].max() < .3, maps
 
     @cached_property

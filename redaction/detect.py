@@ -6,8 +6,8 @@
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops', 'BrainFloat',
            'Average', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
-# %% ../nbs/22_detect.ipynb #5695ffe3
-import json, warnings
+# %% ../nbs/22_detect.ipynb #ebd72f37
+import gc, json, warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -266,7 +266,7 @@ def load_net(
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
-# %% ../nbs/22_detect.ipynb #64aad352
+# %% ../nbs/22_detect.ipynb #24b5b95f
 def fit(
     net: nn.Module,               # Network to train, changed in place
     train: Sequence[Record],      # Pages to learn from
@@ -288,4 +288,5 @@ def fit(
     torch.manual_seed(seed)
     learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
     with learn.no_bar(): learn.fit_one_cycle(epochs, lr, pct_start=.15)
-    return learn.model.eval()
+    net = learn.model.eval(); del learn; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages
+    return net
