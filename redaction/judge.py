@@ -102,8 +102,8 @@ def _bands_around(boxes: np.ndarray, wide: float = 4.) -> np.ndarray:
     x0, y0, x1, y1 = boxes.T; g = 1.
     return np.stack([np.stack(b, 1) for b in ((x0 - wide, y0, x0 - g, y1), (x0, y0 - wide, x1, y0 - g), (x1 + g, y0, x1 + wide, y1), (x0, y1 + g, x1, y1 + wide))], 1)
 
-# %% ../nbs/02_judge.ipynb #e76e2767
-def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray) -> list[np.ndarray]:
+# %% ../nbs/02_judge.ipynb #b6199d16
+def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray, shade: np.ndarray) -> list[np.ndarray]:
     "Columns about the other candidates of the page"
     wh = boxes[:, 2:] - boxes[:, :2]; area = np.maximum(wh.prod(1), 1e-6); sure = score > .45
     both = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]), 0, None).prod(-1)
@@ -114,12 +114,13 @@ def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray) -> list[np.
     high = alike & (np.abs(wh[:, None, 1] - wh[None, :, 1]) < 2)
     full = (holds & sure[None]) @ area / area
     of = lambda m: (m * score[None]).max(1)
-    return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full]
+    apart = np.where(alone & sure[None], np.abs(shade[:, None] - shade[None]), 255.)                    # an office fills its boxes with one shade
+    return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full, apart.min(1), (apart < 4).sum(1)]
 
-# %% ../nbs/02_judge.ipynb #b97128d6
+# %% ../nbs/02_judge.ipynb #f7461415
 FEATURES: tuple[str, ...] = ('score', 'filled', 'through', 'side 1', 'side 2', 'side 3', 'side 4', *(f'as {k}' for k in KINDS), 'kind', 'width', 'height', 'share', 'aspect', 'x0', 'y0', 'x1', 'y1',
     'shade', 'spread', 'dark', 'light', 'middling', 'edges', 'colour', *(f'{w} {s}' for w in ('shade', 'dark') for s in ('left', 'above', 'right', 'below')), 'two-toned',
-    'alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full',
+    'alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full', 'shade apart', 'of one shade',
     'fill', 'filled alone', 'frame', 'square', *(f'line {i}' for i in range(1, 5)), *(f'goes on {i}' for i in range(1, 5)))  # Columns of `describe`
 
 def describe(
@@ -131,8 +132,9 @@ def describe(
     h, w = page.shape[0] / STRIDE, page.shape[1] / STRIDE; k = about['kinds']; kind = k.argmax(1)
     wh = boxes[:, 2:] - boxes[:, :2]; sides = np.sort(about['support'], 1)
     some = page[::4, ::4, 1]; tones = ((some < 40) | (some > 215)).mean()
+    inside = _inside(page, boxes, _bands_around(boxes))
     cols = [about['score'], about['filled'], about['through'], *sides.T, *(k - k.max(1, keepdims=True)).T, kind, *wh.T, wh.prod(1) / (h * w), wh[:, 0] / np.maximum(wh[:, 1], .5),
-            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *_inside(page, boxes, _bands_around(boxes)), np.full(len(boxes), tones), *_company(boxes, about['score'], kind), *about['shape'].T, *about['lines'].T]
+            boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *inside, np.full(len(boxes), tones), *_company(boxes, about['score'], kind, inside[0]), *about['shape'].T, *about['lines'].T]
     return np.stack(cols, 1).astype(np.float32)
 
 # %% ../nbs/02_judge.ipynb #e5620e87
@@ -184,7 +186,7 @@ def save_trees(
     real = lambda a: [[float(f'{v:.6g}') for v in r] for r in a.tolist()]
     return write_whole(path, json.dumps(dict(features=FEATURES, start=trees.start, column=trees.column.tolist(), left=trees.left.tolist(), right=trees.right.tolist(), threshold=real(trees.threshold), value=real(trees.value))))
 
-# %% ../nbs/02_judge.ipynb #2b9bda5e
+# %% ../nbs/02_judge.ipynb #1171447b
 def verdict(
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
     kinds: np.ndarray,     # Mean logits of each kind, shape (n, len(`KINDS`))
@@ -210,8 +212,8 @@ def as_one(
         x0, x1 = int(whole[0, 0]) + 3, int(whole[0, 2]) - 3; half, seam = page[int(b[i, 1]) + 2:int(b[i, 3]) - 1, x0:x1, 1], page[int(np.ceil(b[i, 3])):int(b[j, 1]), x0:x1, 1]
         if iou[k] < .8 or min(half.shape + seam.shape) < 1: continue
         tone = int(np.median(half)); far = lambda m: np.abs(m.astype(int) - tone) / max(1, 255 - tone)   # 0 for the box's shade, 1 for paper
-        blank, kept, printed = (far(half) < .25).mean(), (far(seam) < .25).mean(1).min(), (far(seam) > .5).mean()
-        if blank > .97 and kept > .2 and printed > .1: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))   # between two boxes a row is paper all the way
+        blank, kept = (far(half) < .25).mean(), (far(seam) < .25).mean(1).min()
+        if blank > .97 and .2 < kept < .9: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))   # between two boxes a row is paper all the way
     return out
 
 def judge(

@@ -71,7 +71,7 @@ def train_base(
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #85198e04
+# %% ../nbs/27_recipe.ipynb #90c8a4c0
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -79,13 +79,17 @@ def fine_tune(
     path: Path,                # File to write the network to; one that is there is taken as it is
     last: bool = False,        # For the package: what section `final` says overrides `finetune`
 )->Any:                        # The trained network
-    "Fine-tune the base on real pages in a mix with drawn ones"
+    "Fine-tune the base on real pages in a mix with drawn ones, in one step or two"
     if path.exists(): return load_net(path)
-    t, f = params['train'], params['finetune'] | (params.get('final') or {} if last else {})
-    drawn = read_records(out/'synth'/'annotations.json', source='synth')[:f.get('drawn')]; k = max(1, len(drawn) // 20)
-    mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
-    net = fit(load_net(out/'base.pt'), [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, f['crop'], t['batch'], params['seed'] + 1, t['workers'], path.with_suffix('.csv'))
-    save_net(net, path, params['model'])
+    t, first, net = params['train'], params['finetune'] | (params.get('final') or {} if last else {}), load_net(out/'base.pt')
+    steps = [(first, path.with_suffix('.tuned.pt')), (first | params['settle'], path)] if params.get('settle') else [(first, path)]
+    for i, (f, to) in enumerate(steps, 1):
+        if to.exists(): net = load_net(to); continue
+        drawn = read_records(out/'synth'/'annotations.json', source='synth')[slice(*f.get('drawn') or [None])]; k = max(1, len(drawn) // 20)
+        mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
+        net = fit(net, [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, tuple(np.broadcast_to(f['crop'], 2).tolist()), f.get('batch') or t['batch'], params['seed'] + i, t['workers'],
+                  to.with_suffix('.csv'), tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0.)
+        save_net(net, to, params['model'])
     return net
 
 # %% ../nbs/27_recipe.ipynb #38c9a44e
@@ -126,7 +130,7 @@ def another_view(
     if rng.random() < .5: out = cv2.imdecode(cv2.imencode('.jpg', out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 80))])[1], cv2.IMREAD_COLOR)
     return out, xyxy * f + np.array([x, y, x, y])
 
-# %% ../nbs/27_recipe.ipynb #df859fa9
+# %% ../nbs/27_recipe.ipynb #dfd3dceb
 def gather(
     net: Any,             # Network with `maps`, which has not seen the pages
     records: Sequence[Record], # Labelled pages
@@ -148,13 +152,13 @@ def gather_drawn(
     n: int,               # Number of pages
     seed: int,            # Of the first; not one the network was trained on
 )->list[Examples]:        # One for each page
-    "Candidates of drawn pages"
+    "Candidates of drawn pages; every other one has no redaction"
     from redaction.boxes import prepare
     from redaction.judge import examples
     from redaction.synth import make_page
     out = []
     for i in range(n):
-        p = make_page(seed + i, clean=True if i % 5 == 0 else None); x, s = prepare(p.image)
+        p = make_page(seed + i, clean=True if i % 2 == 0 else None); x, s = prepare(p.image)
         out.append(examples(x, net.maps(x), p.detections.scale(*s).xyxy))
     return out
 
