@@ -81,9 +81,16 @@ def train(a, items, valid, start):
     return learn
 
 
+def early(run, name):
+    "A network as it was before it settled on pages of full size, if it did: pages are classified at half of it"
+    tuned = run/f'{name}.tuned.pt'
+    return tuned if tuned.exists() else run/f'{name}.pt'
+
+
 def parts(path):
-    "The graph and the judge that lie beside a fold's network"
-    return path.with_suffix('.q.onnx'), path.with_name(path.stem.replace('fold', 'judge') + '.json')
+    "The network of a fold's detector, as a graph where there is one, and its judge"
+    name = path.name.split('.')[0]; graph = path.with_name(f'{name}.q.onnx')
+    return graph if graph.exists() else path.with_name(f'{name}.pt'), path.with_name(name.replace('fold', 'judge') + '.json')
 
 
 def mark(files, code=''):
@@ -102,8 +109,8 @@ def detector_says(items, path):
     from redaction.export import Graph
     from redaction.judge import judge, load_trees
     if not path: return np.zeros((len(items), 5))
-    graph, trees = parts(path)
-    net, trees, out = Graph(graph) if graph.exists() else load_net(path), load_trees(trees) if trees.exists() else None, []
+    net, trees = parts(path)
+    net, trees, out = Graph(net) if net.suffix == '.onnx' else load_net(net), load_trees(trees) if trees.exists() else None, []
     for i in items:
         if i.source == 'cuts': out.append(np.full(5, np.nan)); continue  # it was made for whole pages
         x = prepare(read_image(i.path))[0]
@@ -135,7 +142,7 @@ def main():
     from redaction.export import code_hash
     torch.set_num_threads(1); params = yaml.safe_load(a.params.read_text()); items, fold = gather(a, params)
     if a.prepare: return
-    start = lambda i: a.run/f'fold{i}.pt' if a.run else a.net
+    start = lambda i: early(a.run, f'fold{i}') if a.run else a.net
     at, truth, docs, source = (np.array(v) for v in ([fold[i.document] for i in items], [i.label == CLASSES[1] for i in items], [i.document for i in items], [i.source for i in items]))
     logits, dark, says = np.zeros((len(items), 2)), np.zeros(len(items)), np.zeros((len(items), 5)); began = time.process_time()
     for f in sorted(set(at)):
@@ -165,7 +172,7 @@ def main():
     for i in np.argsort(-np.abs(both - truth) * whole)[:12]: print(f'  {items[i].path.name}: {items[i].label}, together {both[i]:.3f}, classifier {p[i]:.3f}, highest box {found[i]:.3f}')
     if a.export:
         watch = [i for i in items if i.source == 'drawn'][::4]; seen = {i.document for i in watch}
-        learn = train(a, [i for i in items if i.document not in seen], watch, a.run/'net.pt' if a.run else a.net)
+        learn = train(a, [i for i in items if i.document not in seen], watch, early(a.run, 'net') if a.run else a.net)
         data = {s: f'{(source == s).sum()} pages, {truth[source == s].sum()} redacted' for s in dict.fromkeys(source)}
         print(export_classifier(learn, a.export, t, a.version, {k: v for k, v in metrics.items() if not k.startswith('vector')} | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, data, together=weigh(columns[whole], truth[whole]) if a.run else None))
 

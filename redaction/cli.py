@@ -38,7 +38,7 @@ def _heed(documents: Iterable['Document'], failed: list['Document']) -> Iterator
         if d.error: failed.append(d); say(d.error)
         yield d
 
-# %% ../nbs/69_cli.ipynb #d62e5f6b
+# %% ../nbs/69_cli.ipynb #2490f2df
 @app.command()
 def detect(
     paths: Paths, format: Format = Format.table, threshold: Threshold = None, dpi: Dpi = None, annotate: Annotate = None, model: Model = None, password: Password = None,
@@ -55,7 +55,7 @@ def detect(
     quiet, failed = format != Format.table and sys.stdout.isatty(), []
     documents = _heed(detector(_progress(files, quiet), password=password, threshold=threshold, dpi=dpi), failed)
     if annotate: documents = annotate_many(documents, annotate, copy, failed)
-    dict(table=write_table, json=write_json, csv=write_csv)[format.value](documents, sys.stdout)
+    with usage(): dict(table=write_table, json=write_json, csv=write_csv)[format.value](documents, sys.stdout)  # a model that can't be used is found out by the first worker
     raise typer.Exit(1 if failed else 0)
 
 # %% ../nbs/69_cli.ipynb #402c9b6c
