@@ -1254,6 +1254,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.recipe.another_view': ('recipe.html#another_view', 'redaction/recipe.py'),
                                   'redaction.recipe.as_shipped': ('recipe.html#as_shipped', 'redaction/recipe.py'),
                                   'redaction.recipe.bits': ('recipe.html#bits', 'redaction/recipe.py'),
+                                  'redaction.recipe.center': ('recipe.html#center', 'redaction/recipe.py'),
                                   'redaction.recipe.check_params': ('recipe.html#check_params', 'redaction/recipe.py'),
                                   'redaction.recipe.deal': ('recipe.html#deal', 'redaction/recipe.py'),
                                   'redaction.recipe.export_run': ('recipe.html#export_run', 'redaction/recipe.py'),

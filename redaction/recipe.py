@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_tune', 'sample_pages', 'as_shipped',
            'another_view', 'gather', 'gather_drawn', 'grow_judge', 'judge_pages', 'deal', 'validate', 'score_sets',
-           'score_held_out', 'train', 'export_run']
+           'center', 'score_held_out', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #b9896008
 import json
@@ -244,6 +244,17 @@ def score_sets(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
+# %% ../nbs/27_recipe.ipynb #a9cccf28
+def center(
+    judged: dict[str, Any],    # From `score_sets`
+    out: Path,                 # Folder of the run; its judges are changed in place
+)->dict[str, Any]:             # The same with a threshold of one half, and in `probability` what it was; as it is where there is no judge
+    "Shift the judges so that a box is believed from a score of one half"
+    from redaction.judge import load_trees, save_trees
+    t = judged['threshold']; files = [f for f in sorted(out.glob('judge*.json')) if f.name != 'judged.json']
+    for f in files: trees = load_trees(f); trees.start -= float(np.log(t / (1 - t))); save_trees(trees, f)
+    return judged | dict(threshold=.5, probability=t) if files else judged
+
 # %% ../nbs/27_recipe.ipynb #332a9b28
 def _share(params: dict) -> float: return (params.get('dataset') or {}).get('test', .1)
 
@@ -272,7 +283,7 @@ def _stamp(params: dict, out: Path) -> None:
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
     write_whole(f, new)
 
-# %% ../nbs/27_recipe.ipynb #52e1c473
+# %% ../nbs/27_recipe.ipynb #f0f6bb3d
 def train(
     params: dict,             # What `params.yaml` holds
     out: str | Path,          # Folder of the run
@@ -285,7 +296,7 @@ def train(
     records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))
     if len({r.document for r in records}) >= params['evaluate']['folds']:
         say(f'cross-validating on {len(records)} real pages'); cv = validate(params, out, records, gold, say)
-        judged = score_sets(cv, gold, records)
+        judged = center(score_sets(cv, gold, records), out)
         for s, t in judged['tables'].items(): say(f'{s}\n{t}')
     else: judged = dict(threshold=.5, sets={}, tables={})
     say('training on everything'); fine_tune(params, out, records, out/'net.pt', last=True)
