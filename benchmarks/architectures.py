@@ -1,7 +1,7 @@
 """architectures.py: the two networks on the same crops, the same number of them, the same schedule, judged on the same pages.
 
 Trains `maps` and `dense` from scratch on drawn pages (RUN/synth, made by `redaction train`; drawn here where missing) and scores both on a labelled set that neither saw, each at the threshold best for it on drawn validation
-pages. Prints a Markdown table with the seconds each took."""
+pages. Prints a Markdown table with the CPU seconds each took, without those of cutting crops."""
 import argparse, time, warnings
 from pathlib import Path
 
@@ -24,11 +24,11 @@ def main():
     valid, train = drawn[:40], drawn[40:]
     vgold = read_gold(labels).only(files=[r.path.name for r in valid])
     print(f"{time.strftime('%Y-%m-%d')}: {a.crops} crops of 512 pixels from {len(train)} drawn pages, from scratch; judged on {len(real)} real pages\n\n"
-          '| network | weights | training s | inference CPU s a page | box F1 | area F1 |\n|---|---:|---:|---:|---:|---:|')
+          '| network | weights | training CPU s | inference CPU s a page | box F1 | area F1 |\n|---|---:|---:|---:|---:|---:|')
     for arch in a.archs:
-        torch.manual_seed(a.seed); net, t = make_net(arch), time.time()
+        torch.manual_seed(a.seed); net, t = make_net(arch), time.process_time()
         fit(net, train, valid, 4, a.crops // 4, 4e-3 if arch == 'maps' else 2e-3, seed=a.seed)
-        took, cpu = time.time() - t, time.process_time()
+        took, cpu = time.process_time() - t, time.process_time()
         pages = find(net, real); cpu = (time.process_time() - cpu) / len(real)
         th = best_threshold(vgold, find(net, valid), split='valid')
         s = score_pages(read_gold(a.gold), pages, th)['ALL']
