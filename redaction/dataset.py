@@ -180,11 +180,11 @@ def wear(
     if rng.random() < .15: a = np.ascontiguousarray(a[..., rng.permutation(3)])
     return a
 
-# %% ../nbs/14_dataset.ipynb #0a7a6684
+# %% ../nbs/14_dataset.ipynb #91f01fc1
 def _piece(image: np.ndarray, box: np.ndarray, scale: float, around: int = 3) -> np.ndarray:
     "A box of a page with a few pixels around it, resized"
     x0, y0, x1, y1 = np.round(box).astype(int) + [-around, -around, around, around]
-    part = image[max(0, y0):y1, max(0, x0):x1]
+    h, w = image.shape[:2]; part = image[np.arange(y0, y1).clip(0, h - 1)[:, None], np.arange(x0, x1).clip(0, w - 1)]   # at the page's edge the last pixels are repeated
     return cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 def paste_boxes(
