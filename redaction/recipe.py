@@ -20,7 +20,7 @@ from .detect import find, fit, load_net, make_net, save_net
 from .judge import Examples
 from .evaluate import Gold, best_threshold, coco_map, read_gold, score_pages
 
-# %% ../nbs/27_recipe.ipynb #9c7b6f69
+# %% ../nbs/27_recipe.ipynb #fa0e1490
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),
                                             finetune=('epochs', 'crops', 'crop', 'lr', 'mix'), evaluate=('folds',))
 
@@ -32,6 +32,9 @@ def check_params(
     for section, keys in SECTIONS.items():
         missing = [k for k in keys if k not in (params.get(section) or {})]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
+    for section in ('finetune', 'final', 'settle'):
+        drawn = (params.get(section) or {}).get('drawn')
+        if drawn is not None and not (isinstance(drawn, list) and len(drawn) == 2 and all(isinstance(v, int) for v in drawn) and 0 <= drawn[0] < drawn[1]): raise SettingsError(f'params: {section}.drawn is {drawn!r}; valid are two whole numbers, from and to, such as [0, 1000]')
     return params
 
 def bits(params: dict) -> int:
