@@ -153,3 +153,16 @@ def test_closed_pipe(letter):
     "A reader that goes away early ends the command without a traceback"
     r = subprocess.run(f'"{COMMAND}" detect "{letter}" "{letter}" --format json | head -c 10', shell=True, capture_output=True, text=True)
     assert 'Traceback' not in r.stderr and 'Exception ignored' not in r.stderr
+
+
+def test_model_of_another_version(redaction, letter, tmp_path):
+    "A package whose judge asks for other columns ends the command with one line that says what to do, before any output"
+    from redaction.core import sha256
+    from redaction.predict import default_package
+    model = tmp_path/'model'; shutil.copytree(default_package(), model)
+    trees, about = (json.loads((model/f).read_text()) for f in ('judge.json', 'model.json'))
+    trees['features'].pop(); (model/'judge.json').write_text(json.dumps(trees))
+    (model/'model.json').write_text(json.dumps(about | dict(judge=sha256(model/'judge.json'))))
+    for style in ('table', 'json', 'csv'):
+        r = redaction('detect', letter, '--model', model, '--format', style)
+        assert r.status == 2 and len(r.err.splitlines()) == 1 and 'judge.json' in r.err and 'export the model again' in r.err and 'samples' not in r.out, (style, r)
