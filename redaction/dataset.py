@@ -6,7 +6,7 @@
 __all__ = ['MAX_BOXES', 'Record', 'LabelError', 'read_records', 'read_image', 'render_labelled', 'crop', 'wear', 'paste_boxes',
            'Crops', 'dataloaders']
 
-# %% ../nbs/14_dataset.ipynb #d33bd672
+# %% ../nbs/14_dataset.ipynb #d6571d1c
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from .boxes import LONG_SIDE, encode
 from .core import KINDS, RedactionError, as_boxes, write_whole, xywh_to_xyxy
+from .overprint import overprint
 
 # %% ../nbs/14_dataset.ipynb #28769e0d
 @dataclass
@@ -217,7 +218,7 @@ def paste_boxes(
     if not new: return out, record
     return out, Record(record.path, w, h, record.document, np.concatenate([record.xyxy, new]), [*record.kind, *kinds], [*record.polygons, *[None] * len(new)], record.source)
 
-# %% ../nbs/14_dataset.ipynb #ef6a1924
+# %% ../nbs/14_dataset.ipynb #3956eb90
 class Crops:
     "Training crops drawn from labelled pages in a given mix"
     def __init__(self,
@@ -230,6 +231,7 @@ class Crops:
         worn: bool = True,                    # Change the pixels too
         hold: bool = False,                   # Keep decoded pages in memory, about 2.5 MB each
         paste: float = 0.,                    # How often boxes of another page are pasted in first
+        overprint: float = 0.,                # How often a real page is redacted once more before that
     ):
         self.held = {r.path: read_image(r.path) for r in records} if hold else {}
         self.by = defaultdict(list)
@@ -238,13 +240,16 @@ class Crops:
         unknown = set(self.mix) - set(self.by)
         if unknown: raise ValueError(f'No pages of source {sorted(unknown)[0]!r}. Sources: {", ".join(sorted(self.by))}')
         p = np.array(list(self.mix.values()), float); self.sources, self.p = list(self.mix), p / p.sum()
-        self.n, self.size, self.seed, self.scales, self.worn, self.paste, self.epoch = n, size, seed, scales, worn, paste, 0
+        self.n, self.size, self.seed, self.scales, self.worn, self.paste, self.overprint, self.epoch = n, size, seed, scales, worn, paste, overprint, 0
 
     def __len__(self) -> int: return self.n
 
     def _page(self, rng: np.random.Generator) -> tuple[np.ndarray, Record]:
         of = self.by[self.sources[rng.choice(len(self.p), p=self.p)]]
-        r = of[rng.integers(len(of))]; return self.held[r.path] if self.held else read_image(r.path), r
+        r = of[rng.integers(len(of))]; im = self.held[r.path] if self.held else read_image(r.path)
+        if not self.overprint or r.source == 'synth' or rng.random() >= self.overprint: return im, r
+        im, b, k, q = overprint(im, r.xyxy, r.kind, r.polygons, rng)
+        return im, Record(r.path, r.width, r.height, r.document, b, k, q, r.source)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.seed, self.epoch, i]); im, r = self._page(rng)
@@ -253,7 +258,7 @@ class Crops:
         a, m, b = crop(im, r, self.size, s, rng)
         return (wear(a, rng) if self.worn else a), m, b
 
-# %% ../nbs/14_dataset.ipynb #1ea1ca65
+# %% ../nbs/14_dataset.ipynb #f215e50a
 def dataloaders(
     train: Sequence[Record],              # Pages to learn from
     valid: Sequence[Record],              # Pages to watch, of other documents
@@ -266,13 +271,14 @@ def dataloaders(
     hold: bool = False,                   # Keep decoded pages in memory; pays for more than a few crops a page
     scales: tuple[float, float] = (.45, 1.4), # Range of the resize around the model's own size
     paste: float = 0.,                    # How often boxes of another page are pasted in first
+    overprint: float = 0.,                # How often a real page is redacted once more before that
 )->Any:                                   # fastai `DataLoaders`
     "Batches for a fastai `Learner`: bytes (bs, h, w, 3), maps (bs, 6, h / 2, w / 2) and boxes (bs, `MAX_BOXES`, 5)"
     from fastai.data.core import DataLoaders
     from fastai.data.load import DataLoader
     both = {r.document for r in train} & {r.document for r in valid}
     if both: raise ValueError(f'Document {sorted(both)[0]!r} stands in training and in validation; split by document (see `crossval.folds`)')
-    t, v = Crops(train, n, size, mix, seed, scales, hold=hold, paste=paste), Crops(valid, max(bs, min(n // 10, 128)), size, None, seed + 10_000, (1., 1.), False)
+    t, v = Crops(train, n, size, mix, seed, scales, hold=hold, paste=paste, overprint=overprint), Crops(valid, max(bs, min(n // 10, 128)), size, None, seed + 10_000, (1., 1.), False)
     dls = DataLoaders(DataLoader(t, bs=bs, shuffle=False, drop_last=True, num_workers=workers), DataLoader(v, bs=bs, num_workers=0))
     dls.n_inp = 1                                                  # the crop is what goes in, maps and boxes are what is asked
     return dls

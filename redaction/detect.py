@@ -266,7 +266,7 @@ def load_net(
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
-# %% ../nbs/22_detect.ipynb #24b5b95f
+# %% ../nbs/22_detect.ipynb #6ba894b5
 def fit(
     net: nn.Module,               # Network to train, changed in place
     train: Sequence[Record],      # Pages to learn from
@@ -282,11 +282,12 @@ def fit(
     log: Path | None = None,      # CSV file that gets a line a round; the screen when None
     scales: tuple[float, float] = (.45, 1.4), # Range of the resize of a crop around the model's own size
     paste: float = 0.,            # How often boxes of another page are pasted in first
+    overprint: float = 0.,        # How often a real page is redacted once more before that
 )->nn.Module:                     # `net`, with averaged weights, in evaluation mode
     "Train a network on crops"
     from fastai.callback.progress import CSVLogger
     torch.manual_seed(seed)
-    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
+    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste, overprint=overprint), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
     with learn.no_bar(): learn.fit_one_cycle(epochs, lr, pct_start=.15)
     net = learn.model.eval(); del learn; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages
     return net

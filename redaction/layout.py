@@ -199,7 +199,7 @@ def _screen(sh: Sheet) -> tuple[float, float, float, float]:
     if sh.rng.random() < .3: sh.box(0, y, sh.w, y + h, (0, 0, 0))
     return x, y, x + w, y + h
 
-# %% ../nbs/12_layout.ipynb #51643be6
+# %% ../nbs/12_layout.ipynb #c6543968
 def chat(sh: Sheet):
     "A chat on a telephone: bars above and below, bubbles left and right"
     r = sh.rng
@@ -213,6 +213,9 @@ def chat(sh: Sheet):
     sh.box(x0, y0, x1, y1, paper, (120, 120, 120) if x0 else None); sh.grid[:] = False
     sh.box(x0, y0, x1, y0 + 4.6*px, (30, 36, 40) if dark else (246, 246, 246))
     sh.words(x0 + px, y0 + .4*px, f'{r.integers(24)}:{r.integers(10, 60)}', int(px * .85), bold=True, note=False)
+    if r.random() < .35:
+        sh.box(x0 + w*.24, y0 + .25*px, x0 + w*float(r.uniform(.6, .78)), y0 + 1.75*px, (0, 0, 0), radius=.75*px)
+        if r.random() < .6: sh.words(x0 + w*.28, y0 + .5*px, f'{r.integers(1, 60)} m', int(px * .75), color=(60, 220, 100), note=False)
     sh.box(x1 - 3*px, y0 + .6*px, x1 - px, y0 + 1.3*px, (90, 200, 90) if r.random() < .4 else None, ink, radius=.2*px)
     sh.box(x0 + 2*px, y0 + 2*px, x0 + 4.2*px, y0 + 4.2*px, tone(r, .6), radius=1.1*px)
     sh.words(x0 + 5*px, y0 + 2.4*px, sh.name(), int(px * 1.1), bold=True, field=True)

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['SynthPage', 'make_page', 'make_pages', 'write_dataset', 'write_pdf']
 
-# %% ../nbs/13_synth.ipynb #42318dc5
+# %% ../nbs/13_synth.ipynb #f347d1c2
 import io, json, time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Iterable, Iterator
@@ -18,7 +18,7 @@ from .core import KINDS, Detections, Shown, draw_boxes, write_whole, xyxy_to_xyw
 from . import wear
 from .draw import Sheet, paste_ink, word_mask
 from .layout import STYLES, odds
-from .practice import plan, practice, redact
+from .practice import outline, plan, practice, redact
 
 # %% ../nbs/13_synth.ipynb #2e23c434
 @dataclass
@@ -87,7 +87,7 @@ def _finish(im: np.ndarray, r: np.random.Generator, sc: _Scan) -> np.ndarray:
     if r.random() < .6: im = wear.jpeg(im, int(r.integers(35, 96)) if sc.worn else int(r.integers(60, 97)))
     return im
 
-# %% ../nbs/13_synth.ipynb #693848fc
+# %% ../nbs/13_synth.ipynb #bfc77841
 @dataclass
 class SynthPage:
     "A made page and its redactions"
@@ -95,6 +95,7 @@ class SynthPage:
     detections: Detections   # In pixels of `image`
     style: str               # One of `STYLES`
     seed: int
+    polygons: list = field(default_factory=list) # Corner points, shape (n, 2), of redactions over several lines; None for the others
 
     def _repr_png_(self) -> bytes: return Shown(draw_boxes(Image.fromarray(self.image), self.detections, 2), 420)._repr_png_()
 
@@ -119,18 +120,18 @@ def _kinds(r: np.random.Generator, kind: str|None, clean: bool|None) -> list[str
     ks = [str(k) for k in r.choice(['border', 'black', 'gray', 'color'], 2, p=[.35, .25, .22, .18], replace=False)]
     return ks[:2 if r.random() < .06 else 1]
 
-# %% ../nbs/13_synth.ipynb #4a32d557
+# %% ../nbs/13_synth.ipynb #580117a5
 def _redact_all(sh: Sheet, kinds: list[str], dark: bool, paper: tuple, plain: bool=False) -> list[tuple]:
-    "Redact a sheet: box, kind and code of each redaction"
+    "Redact a sheet: box, kind, code and polygon of each redaction"
     found = []
     for k in kinds:
         p = practice(sh.rng, k, sh.px, dark)
         if plain and sh.rng.random() < .85: p = replace(p, codes=(), width=1, dash=0)
         for rects in plan(sh, p, 80 if len(kinds) == 1 else 12, [f[0] for f in found], plain):
-            box, code = redact(sh.im, rects, p, sh.rng, paper); found.append((box, k, code))
+            box, code = redact(sh.im, rects, p, sh.rng, paper); found.append((box, k, code, outline(rects)))
     return found
 
-# %% ../nbs/13_synth.ipynb #75fd946b
+# %% ../nbs/13_synth.ipynb #13904427
 def make_page(
     seed: int,             # Same seed, same page
     size: int=1024,        # Long side in pixels
@@ -155,7 +156,7 @@ def make_page(
         sh.stamp(b[2] - 5 * sh.px, b[1] - sh.px, ['KOPIE', '12 JAN'], sh.px, (180, 40, 50) if not sc.gray else (60, 60, 60), True, 5.)
     if sc.worn:
         sh.im = _scanned(sh, sc, m)
-        if sc.degrees or sc.keystone: _moved(sh, m); found = [(wear.turned_boxes([b], m)[0], k, c) for b, k, c in found]
+        if sc.degrees or sc.keystone: _moved(sh, m); found = [(wear.turned_boxes([b], m)[0], k, c, None if q is None else wear.turned(q, m)) for b, k, c, q in found]
     if r.random() < (.8 if style in ('bulletin', 'cover') else .08): _release(sh, style in ('bulletin', 'cover'))
     if sc.after:
         paper = tuple(int(v) for v in sh.im[sh.h//3, sh.w//2:].reshape(-1, 3).max(0))
@@ -163,7 +164,7 @@ def make_page(
     w, h = (size, round(size * sh.h / sh.w)) if sh.w > sh.h else (round(size * sh.w / sh.h), size)
     im = sh.im if (w, h) == (sh.w, sh.h) else cv2.resize(sh.im, (w, h), interpolation=cv2.INTER_AREA)
     dets = Detections([f[0] for f in found], kind=[f[1] for f in found], code=[f[2] for f in found]).scale(w / sh.w, h / sh.h).clip(w, h)
-    return SynthPage(_finish(im, r, sc), dets, style, seed)
+    return SynthPage(_finish(im, r, sc), dets, style, seed, [None if q is None else (q * (w / sh.w, h / sh.h)).clip(0, (w, h)) for *_, q in found])
 
 # %% ../nbs/13_synth.ipynb #54225802
 def _make(job: tuple[int, dict]) -> SynthPage: return make_page(job[0], **job[1])
@@ -182,14 +183,14 @@ def make_pages(
             yield ahead.pop(0).result()
             ahead += [pool.submit(_make, j) for j in islice(jobs, 1)]
 
-# %% ../nbs/13_synth.ipynb #f867ad36
+# %% ../nbs/13_synth.ipynb #ba6a7e03
 def _record(p: SynthPage, name: str) -> dict:
     "A page for COCO"
     h, w = p.image.shape[:2]
     kinds = sorted(set(p.detections.kind), key=KINDS.index)
     image = dict(file_name=name, width=w, height=h, document=f'synth{p.seed:07d}', kind=kinds[0] if kinds else 'none', style=p.style, seed=p.seed)
-    rows = zip(xyxy_to_xywh(p.detections.xyxy), p.detections.kind, p.detections.code)
-    return dict(image=image, boxes=[dict(category_id=KINDS.index(k) + 1, bbox=[round(float(v), 2) for v in b], code=c) for b, k, c in rows])
+    rows, short = zip(xyxy_to_xywh(p.detections.xyxy), p.detections.kind, p.detections.code, p.polygons), lambda a: [round(float(v), 2) for v in np.ravel(a)]
+    return dict(image=image, boxes=[dict(category_id=KINDS.index(k) + 1, bbox=short(b), code=c) | ({} if q is None else dict(segmentation=[short(q)])) for b, k, c, q in rows])
 
 # %% ../nbs/13_synth.ipynb #1a35e15f
 def _coco(records: list[dict]) -> dict:
