@@ -102,19 +102,19 @@ def mark(files, code=''):
 def detector_says(items, path):
     "What the boxes on each whole page say, and the highest score, shape (pages, 5): by the network as it ships and the judge beside it, where they lie beside it"
     import torch
-    from redaction.boxes import plausible, prepare
+    from redaction.boxes import prepare
     from redaction.classifier import FLOOR, evidence
     from redaction.dataset import read_image
     from redaction.detect import load_net
     from redaction.export import Graph
-    from redaction.judge import judge, load_trees
+    from redaction.judge import judge, load_judge
     if not path: return np.zeros((len(items), 5))
     net, trees = parts(path)
-    net, trees, out = Graph(net) if net.suffix == '.onnx' else load_net(net), load_trees(trees) if trees.exists() else None, []
+    net, trees, out = Graph(net) if net.suffix == '.onnx' else load_net(net), load_judge(trees) if trees.exists() else None, []
     for i in items:
         if i.source == 'cuts': out.append(np.full(5, np.nan)); continue  # it was made for whole pages
         x = prepare(read_image(i.path))[0]
-        score = (plausible(x, judge(x, net.maps(x), trees, FLOOR)) if trees else net.boxes(torch.from_numpy(x)[None], FLOOR)[0]).score
+        score = (judge(x, net.maps(x), trees, FLOOR) if trees else net.boxes(torch.from_numpy(x)[None], FLOOR)[0]).score
         out.append(np.r_[evidence(0., score)[1:], max(score, default=0.)])
     return np.array(out)
 

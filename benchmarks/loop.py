@@ -66,7 +66,7 @@ def main():
         if not i: drawn = gather_drawn(net, 200, params['seed'] * 1000 + 500_000)
     def predict(some):
         told, out = taught(seen, some), {}
-        for i in set(fold.values()): out |= judge_pages(grow_judge([told[f] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed']), seen, [r for r in records if fold[r.path.name] == i])
+        for i in set(fold.values()): out |= judge_pages(grow_judge([told[f] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed'], groups=[fold[f] for f in sorted(told) if fold[f] != i]), seen, [r for r in records if fold[r.path.name] == i])
         return out
     def score(said): return score_pages(gold, said, best_threshold(gold, said, split='valid')).to_dict()['ALL']
     line = lambda name, s: print(f"{name}: box F1 {s['f1']:.3f} [{s['f1_95'][0]:.3f}, {s['f1_95'][1]:.3f}]", flush=True)

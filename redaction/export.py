@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['LIMITS', 'to_onnx', 'parity', 'quantize', 'Graph', 'shift', 'card', 'code_hash', 'export']
 
-# %% ../nbs/25_export.ipynb #542b626a
+# %% ../nbs/25_export.ipynb #a073fdb5
 import json
 from pathlib import Path
 from typing import Any, Sequence
 import numpy as np
 from .boxes import LONG_SIDE, N_MAPS, STRIDE, decode, plausible, unfold
 from .core import KINDS, ModelError, sha256, write_whole
-from .judge import save_trees
+from .judge import save_judge
 
 # %% ../nbs/25_export.ipynb #dc191451
 def to_onnx(
@@ -151,7 +151,7 @@ Made by `{about['command']}`, code {about['code'][:12]}, seed {about['seed']}.
 {limits}
 '''
 
-# %% ../nbs/25_export.ipynb #0d873c2b
+# %% ../nbs/25_export.ipynb #5601c393
 LIMITS: list[str] = [
     'Boxes are upright; a redaction drawn askew is held by the upright box around it.',
     'Two redactions of one kind that touch without a gap or a line between them are one box.',
@@ -162,9 +162,9 @@ LIMITS: list[str] = [
 def code_hash() -> str:
     "One hash over the modules that train and predict"
     here = Path(__file__).parent if '__file__' in globals() else Path('../redaction')
-    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'shapes', 'judge', 'dataset', 'detect', 'synth') if (here/f'{m}.py').exists()))
+    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'shapes', 'judge', 'dataset', 'detect', 'synth', 'practice', 'overprint') if (here/f'{m}.py').exists()))
 
-# %% ../nbs/25_export.ipynb #c69dce3a
+# %% ../nbs/25_export.ipynb #c3582afc
 def export(
     net: Any,                      # Trained network, or the path `detect.save_net` wrote it to
     out: str | Path,               # Folder of the package; made if need be
@@ -177,7 +177,7 @@ def export(
     seed: int = 0,                 # Its seed
     name: str = 'redaction-detector', # Name of the model
     bits: int = 32,                # 32, or 8 to compute in bytes; `pages` then show what the model will see
-    trees: Any = None,             # The judge, from `judge.grow`; the package does without when None
+    judge: Any = None,             # From `recipe.grow_judge`; the package does without when None
 )->Path:                           # `out`
     "Write a package: graph, facts and card"
     if isinstance(net, (str, Path)):
@@ -191,7 +191,7 @@ def export(
         g = quantize(f, out/'q.onnx', pages); moved = shift(f, g, pages[:8])
         if moved > .02: raise ModelError(f'{f}: in bytes the maps lie {moved:.2g} from those in floats; at most 0.02 is allowed')
         g.replace(f)
-    extra = dict(judge=sha256(save_trees(trees, out/'judge.json'))) if trees else {}
+    extra = dict(judge=sha256(save_judge(judge, out/'judge.json'))) if judge else {}
     about = dict(name=name, version=version, format=1, bits=bits, **extra, sha256=sha256(f), kinds=list(KINDS), long_side=LONG_SIDE, stride=STRIDE, maps=N_MAPS, threshold=threshold, parity=float(f'{off:.1e}'),
                  metrics=dict(metrics), data=dict(data), code=code_hash(), command=command, seed=seed, limits=LIMITS)
     write_whole(out/'README.md', card(about)); write_whole(out/'model.json', json.dumps(about, indent=1, ensure_ascii=False) + '\n')

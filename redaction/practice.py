@@ -114,7 +114,7 @@ def _fields(sh: Sheet, p: Practice) -> list[Rects]:
     if tall: out = [(x0 + gap, y0, x1 - gap, y0 + max(5., sh.px * sh.lead - gap)) for x0, y0, x1, _ in out if x1 - x0 > 8]
     return [[b] for b in out]
 
-# %% ../nbs/12_practice.ipynb #0f5868fe
+# %% ../nbs/12_practice.ipynb #08041a3a
 def _cells(sh: Sheet, p: Practice) -> list[Rects]:
     "Columns of a table or form: the cell, or what stands in it"
     if not sh.cells: return []
@@ -123,8 +123,8 @@ def _cells(sh: Sheet, p: Practice) -> list[Rects]:
         if sh.rng.random() < .1: continue
         share, h = .6 if k < .6 else sh.rng.uniform(.3, 1), .15 * (y1 - y0)
         if k > .75: a = x0 + min(.5 * (x1 - x0), sh.px * 1.1); m = (y0 + y1) / 2; out.append([(a, m - .6 * sh.px, min(x1 - 2, a + sh.px * sh.rng.uniform(1.2, 3.5)), m + .55 * sh.px)]); continue
-        out.append([(x0, y0, x1, y1) if k < .4 else (x0 + 2, y0 + h, x0 + (x1 - x0) * share, y1 - h)])
-    if k > .92: out = [[(col[0][0], col[0][1], col[0][2], col[-1][3])]]
+        out.append([(x0, y0, x1, y1) if k < .4 and p.kind != 'border' else (x0 + 2, y0 + h, x0 + (x1 - x0) * share, y1 - h)])
+    if k > .92 and p.kind != 'border': out = [[(col[0][0], col[0][1], col[0][2], col[-1][3])]]
     return out
 
 # %% ../nbs/12_practice.ipynb #e2a7a4f4

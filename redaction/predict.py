@@ -6,7 +6,7 @@
 __all__ = ['WORKER', 'Package', 'default_package', 'load_package', 'open_graph', 'Predictor', 'reading_worker', 'lost_reason',
            'detect_safely', 'detect', 'annotate_pdf', 'annotate_images']
 
-# %% ../nbs/30_predict.ipynb #e67d6fe3
+# %% ../nbs/30_predict.ipynb #598a50dd
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ from PIL import Image
 from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
 from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes,
                             section, settings, sha256, write_whole)
-from .judge import judge, load_trees
+from .judge import judge, load_judge
 from .pages import DocumentReader, open_document
 
 # %% ../nbs/30_predict.ipynb #ca904564
@@ -73,7 +73,7 @@ def open_graph(
     opts.enable_cpu_mem_arena = opts.enable_mem_pattern = False  # pages differ in size; both would keep memory for each
     return ort.InferenceSession(str(path), opts, providers=['CPUExecutionProvider'])
 
-# %% ../nbs/30_predict.ipynb #5e57b325
+# %% ../nbs/30_predict.ipynb #bd4f3659
 class Predictor:
     "A loaded model that finds redactions"
     def __init__(self,
@@ -83,12 +83,12 @@ class Predictor:
     ):
         self.settings = settings(model=None if model is None else str(model), threads=threads, **changes)
         self.package = load_package(self.settings['model'])
-        self.trees = load_trees(self.package.path/'judge.json') if self.package.about.get('judge') else None
+        self.judge = load_judge(self.package.path/'judge.json') if self.package.about.get('judge') else None
         self.session = open_graph(self.package.path/'model.onnx', self.settings['threads'])
 
     def __repr__(self) -> str: return f'Predictor({self.package.name}, threshold {self.package.threshold})'
 
-# %% ../nbs/30_predict.ipynb #8cd22c69
+# %% ../nbs/30_predict.ipynb #0d04aa08
 @patch
 def images(self: Predictor,
     batch: list[np.ndarray],        # Pages, uint8, shape (h, w, 3)
@@ -110,7 +110,7 @@ def images(self: Predictor,
 @patch
 def _read(self: Predictor, page: np.ndarray, maps: np.ndarray, threshold: float) -> Detections:
     "The boxes of a prepared page, in its pixels"
-    return plausible(page, judge(page, maps, self.trees, threshold) if self.trees else decode(maps, threshold))
+    return judge(page, maps, self.judge, threshold) if self.judge else plausible(page, decode(maps, threshold))
 
 # %% ../nbs/30_predict.ipynb #8d56678c
 @patch

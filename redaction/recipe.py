@@ -7,7 +7,7 @@ __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_
            'another_view', 'gather', 'gather_drawn', 'grow_judge', 'judge_pages', 'deal', 'validate', 'score_sets',
            'center', 'score_held_out', 'train', 'export_run']
 
-# %% ../nbs/27_recipe.ipynb #b9896008
+# %% ../nbs/27_recipe.ipynb #b73c0eef
 import json
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,10 @@ from .core import Detections, Page, SettingsError, sha256, write_whole
 from .crossval import CrossValidation, cross_validate, folds, hash_pages
 from .dataset import Record, read_image, read_records, render_labelled
 from .detect import find, fit, load_net, make_net, save_net
-from .judge import Examples
+from .judge import HOPELESS, Examples, Judge, grow, load_judge, look_again, save_judge
 from .evaluate import Gold, best_threshold, coco_map, read_gold, score_pages
 
-# %% ../nbs/27_recipe.ipynb #fa0e1490
+# %% ../nbs/27_recipe.ipynb #184dd885
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),
                                             finetune=('epochs', 'crops', 'crop', 'lr', 'mix'), evaluate=('folds',))
 
@@ -32,7 +32,7 @@ def check_params(
     for section, keys in SECTIONS.items():
         missing = [k for k in keys if k not in (params.get(section) or {})]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
-    for section in ('finetune', 'final', 'settle'):
+    for section in ('finetune', 'final', 'settle', 'widen'):
         drawn = (params.get(section) or {}).get('drawn')
         if drawn is not None and not (isinstance(drawn, list) and len(drawn) == 2 and all(isinstance(v, int) for v in drawn) and 0 <= drawn[0] < drawn[1]): raise SettingsError(f'params: {section}.drawn is {drawn!r}; valid are two whole numbers, from and to, such as [0, 1000]')
     return params
@@ -74,7 +74,7 @@ def train_base(
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv')
     return save_net(net, out/'base.pt', m)
 
-# %% ../nbs/27_recipe.ipynb #90c8a4c0
+# %% ../nbs/27_recipe.ipynb #f7eb1052
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -82,16 +82,17 @@ def fine_tune(
     path: Path,                # File to write the network to; one that is there is taken as it is
     last: bool = False,        # For the package: what section `final` says overrides `finetune`
 )->Any:                        # The trained network
-    "Fine-tune the base on real pages in a mix with drawn ones, in one step or two"
+    "Fine-tune the base on real pages in a mix with drawn ones, in up to three steps"
     if path.exists(): return load_net(path)
     t, first, net = params['train'], params['finetune'] | (params.get('final') or {} if last else {}), load_net(out/'base.pt')
-    steps = [(first, path.with_suffix('.tuned.pt')), (first | params['settle'], path)] if params.get('settle') else [(first, path)]
-    for i, (f, to) in enumerate(steps, 1):
+    more, ways = [params[s] for s in ('settle', 'widen') if params.get(s)], [first]
+    for m in more: ways.append(ways[-1] | m)
+    for i, (f, to) in enumerate(zip(ways, [*(path.with_suffix(s) for s in ('.tuned.pt', '.settled.pt')[:len(more)]), path]), 1):
         if to.exists(): net = load_net(to); continue
         drawn = read_records(out/'synth'/'annotations.json', source='synth')[slice(*f.get('drawn') or [None])]; k = max(1, len(drawn) // 20)
         mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in real} | {'synth'}}
         net = fit(net, [*real, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, tuple(np.broadcast_to(f['crop'], 2).tolist()), f.get('batch') or t['batch'], params['seed'] + i, t['workers'],
-                  to.with_suffix('.csv'), tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0.)
+                  to.with_suffix('.csv'), tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0., f.get('overprint') or 0.)
         save_net(net, to, params['model'])
     return net
 
@@ -133,7 +134,7 @@ def another_view(
     if rng.random() < .5: out = cv2.imdecode(cv2.imencode('.jpg', out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 80))])[1], cv2.IMREAD_COLOR)
     return out, xyxy * f + np.array([x, y, x, y])
 
-# %% ../nbs/27_recipe.ipynb #dfd3dceb
+# %% ../nbs/27_recipe.ipynb #d22bd8c5
 def gather(
     net: Any,             # Network with `maps`, which has not seen the pages
     records: Sequence[Record], # Labelled pages
@@ -173,27 +174,33 @@ def grow_judge(
     sets: int = 1,              # Sets of trees that are averaged
     columns: float = 1.,        # Share of the columns each split chooses among
     counts: Sequence[float] | None = None, # What each real page counts for; 1 when None
-)->Any:                         # `judge.Trees`
-    "Train the judge on gathered candidates"
-    from redaction.judge import grow
+    groups: Sequence[int] | None = None, # Of each real page a number that pages of one document share; with two at least there is a second look
+)->Judge:
+    "Train the judge on gathered candidates; the second look learns from what a first one says of pages it has not seen"
     both, counts = [*real, *drawn], np.ones(len(real)) if counts is None else counts
     n_real, n_drawn = sum(len(e.rows) * c for e, c in zip(real, counts)), sum(len(e.rows) for e in drawn)
     w = np.concatenate([e.weight * c for e, c in zip(both, [*counts, *[.5 * n_real / max(n_drawn, 1)] * len(drawn)])])
-    return grow(np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), w / w.mean(), n, seed, sets, columns)
+    rows, right, ends = np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), np.cumsum([len(e.rows) for e in both])[:-1]
+    first = grow(rows, right, w / w.mean(), n, seed, sets, columns); turns = sorted(set([] if groups is None else groups))
+    if len(turns) < 2: return Judge(first)
+    turn, p = np.repeat([*groups, *(turns[i % len(turns)] for i in range(len(drawn)))], [len(e.rows) for e in both]), np.zeros(len(rows))
+    for g in turns: p[turn == g] = grow(rows[turn != g], right[turn != g], w[turn != g] / w.mean(), n // 2, seed, 1, columns)(rows[turn == g])  # roughly will do
+    more, some = np.concatenate([look_again(e.rows, e.boxes, q) for e, q in zip(both, np.split(p, ends)) if len(q)]), p >= HOPELESS
+    return Judge(first, grow(more[some], right[some], w[some] / w.mean(), n, seed, sets, columns))
 
-# %% ../nbs/27_recipe.ipynb #d3b95773
+# %% ../nbs/27_recipe.ipynb #56c85d0c
 def judge_pages(
-    trees: Any,                # From `grow_judge`
+    judge: Judge,              # From `grow_judge`
     seen: dict[str, list[Examples]], # From `gather`
     records: Sequence[Record], # Pages to decide on
 )->dict[str, Page]:            # By file name, in pixels
     "Let a judge decide on gathered candidates"
-    from redaction.boxes import plausible, prepare, snap
-    from redaction.judge import as_one, verdict
+    from redaction.boxes import prepare, snap
+    from redaction.judge import settled
     out = {}
     for r in records:
         e, im = seen[r.path.name][0], read_image(r.path); x, (sx, sy) = prepare(im)
-        d = plausible(x, verdict(e.boxes, e.kinds, as_one(x, e.boxes, trees(e.rows)), .02)) if len(e.rows) else Detections.empty()
+        d = settled(x, e.boxes, e.kinds, judge(e.rows, e.boxes), .02) if len(e.rows) else Detections.empty()
         out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
@@ -215,7 +222,6 @@ def validate(
     say: Callable[[str], Any] = print, # Told what happens
 )->CrossValidation:            # Predictions by networks, and judges, that had not seen the document
     "Cross-validate the fine-tuning by document, and grow the judge that ships"
-    from redaction.judge import save_trees
     by, parts, seed = {r.path.name: r for r in records}, deal(params, records, gold), params['seed']
     nets, seen, drawn, j = [], {}, [], params.get('judge') or {}
     for i, docs in enumerate(parts):
@@ -225,13 +231,16 @@ def validate(
     turn = iter(nets)
     if not seen or sum(es[0].right.sum() for es in seen.values()) < 50:
         say('too few candidates for a judge; the score of the maps stands')
+        for old in out.glob('judge*.json'): old.unlink()              # grown on other data, by an earlier run in this folder
         return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, seed=seed, parts=parts)
     drawn = gather_drawn(nets[0], j.get('drawn', 200), seed * 1000 + 500_000)
-    def trees(files: Iterable[str], name: str) -> Any:
-        some = sorted(files); t = grow_judge([e for f in some for e in seen[f]], drawn, j.get('trees', 250), seed, j.get('sets', 1), j.get('columns', 1.), [(j.get('counts') or {}).get(by[f].source, 1.) for f in some for _ in seen[f]])
-        save_trees(t, out/name); return t
-    trees(seen, 'judge.json'); turn = count()
-    fit_predict = lambda train, valid: judge_pages(trees(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
+    fold = {f: i for i, docs in enumerate(parts) for f in gold.only(docs).pages}
+    def judge(files: Iterable[str], name: str) -> Judge:
+        some = [(f, e) for f in sorted(files) for e in seen[f]]
+        made = grow_judge([e for _, e in some], drawn, j.get('trees', 250), seed, j.get('sets', 1), j.get('columns', 1.), [(j.get('counts') or {}).get(by[f].source, 1.) for f, _ in some], [fold[f] for f, _ in some])
+        save_judge(made, out/name); return made
+    judge(seen, 'judge.json'); turn = count()
+    fit_predict = lambda train, valid: judge_pages(judge(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
     return cross_validate(fit_predict, gold, seed=seed, parts=parts)
 
 # %% ../nbs/27_recipe.ipynb #3115d496
@@ -247,18 +256,17 @@ def score_sets(
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
     return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
-# %% ../nbs/27_recipe.ipynb #a9cccf28
+# %% ../nbs/27_recipe.ipynb #021351a9
 def center(
     judged: dict[str, Any],    # From `score_sets`
     out: Path,                 # Folder of the run; its judges are changed in place
 )->dict[str, Any]:             # The same with a threshold of one half, and in `probability` what it was; as it is where there is no judge
     "Shift the judges so that a box is believed from a score of one half"
-    from redaction.judge import load_trees, save_trees
     t = judged['threshold']; files = [f for f in sorted(out.glob('judge*.json')) if f.name != 'judged.json']
-    for f in files: trees = load_trees(f); trees.start -= float(np.log(t / (1 - t))); save_trees(trees, f)
+    for f in files: save_judge(load_judge(f).shift(-np.log(t / (1 - t))), f)
     return judged | dict(threshold=.5, probability=t) if files else judged
 
-# %% ../nbs/27_recipe.ipynb #332a9b28
+# %% ../nbs/27_recipe.ipynb #94f6ab50
 def _share(params: dict) -> float: return (params.get('dataset') or {}).get('test', .1)
 
 def score_held_out(
@@ -269,11 +277,10 @@ def score_held_out(
     say: Callable[[str], Any] = print, # Told the figures
 )->dict[str, Any]:             # Scores of each set that has held-out documents
     "Score what ships on documents that nothing was trained on"
-    from redaction.judge import load_trees
     held, gold = real_data(params.get('data') or {}, out, lambda text: None, 'test', _share(params))
     if not held: return {}
     net = as_shipped(load_net(out/'net.pt'), bits(params), out/'net.pt', records)
-    found = judge_pages(load_trees(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
+    found = judge_pages(load_judge(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
     scores = {s: score_pages(gold.only(files=[r.path.name for r in held if r.source == s]), found, threshold) for s in dict.fromkeys(r.source for r in held)}
     for s, v in scores.items(): say(f'{s}, held out\n{v.to_markdown()}')
     return {s: v.to_dict() for s, v in scores.items()}
@@ -309,7 +316,7 @@ def train(
     write_whole(out/'judged.json', json.dumps(judged, indent=1))
     return out
 
-# %% ../nbs/27_recipe.ipynb #d847f988
+# %% ../nbs/27_recipe.ipynb #b6f69ad9
 def _figures(judged: dict) -> dict[str, str]:
     "Rows of the card"
     num = lambda d, k: f"{d[k]:.3f}" + (f" [{d[k + '_95'][0]:.3f}, {d[k + '_95'][1]:.3f}]" if d.get(k + '_95') else '') if d.get(k) is not None else '–'
@@ -328,10 +335,9 @@ def export_run(
 )->Path:                      # `out`
     "Make the package of a finished run"
     from redaction.export import export
-    from redaction.judge import load_trees
     run = Path(run)
     if not (run/'net.pt').exists() or not (run/'judged.json').exists(): raise SettingsError(f'{run}: not a finished run (needs net.pt and judged.json); run `redaction train` to its end')
     judged, params = (json.loads((run/f).read_text()) for f in ('judged.json', 'params.json'))
     pages = sample_pages(real_data(params.get('data') or {}, run, share=_share(params))[0])
-    trees = load_trees(run/'judge.json') if (run/'judge.json').exists() else None
-    return export(run/'net.pt', out, version, judged['threshold'], pages, _figures(judged) | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, judged['data'], 'redaction train --params params.yaml', params['seed'], bits=bits(params), trees=trees)
+    judge = load_judge(run/'judge.json') if (run/'judge.json').exists() else None
+    return export(run/'net.pt', out, version, judged['threshold'], pages, _figures(judged) | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, judged['data'], 'redaction train --params params.yaml', params['seed'], bits=bits(params), judge=judge)
