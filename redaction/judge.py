@@ -290,11 +290,11 @@ def as_fields(
         if len(here) >= places: out[i] = min(out[i], float(np.median(here)))
     return out
 
-# %% ../nbs/02_judge.ipynb #481e2cf5
+# %% ../nbs/02_judge.ipynb #78e5a6dc
 def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[tuple[np.ndarray, list[int]]]:
-    "Colours that fill sure gray or coloured boxes, and which boxes"
+    "Colours that fill sure boxes, neither paper nor ink, and which boxes"
     out: list[tuple[np.ndarray, list[int]]] = []
-    for i in np.flatnonzero(np.isin(found.kind.astype(str), ('gray', 'color')) & (found.score >= sure)):
+    for i in np.flatnonzero((found.kind.astype(str) != 'border') & (found.score >= sure)):
         x0, y0, x1, y1 = np.round(found.xyxy[i]).astype(int).clip(0); inside = page[y0 + 2:y1 - 2, x0 + 2:x1 - 2].reshape(-1, 3)
         if len(inside) < 20: continue
         c = np.median(inside, 0)
@@ -313,10 +313,11 @@ def same_paint(
     whole: float = .5,    # Share of its box that a shape covers at least to be one box
     least: int = 300,     # Smaller shapes are left alone, in squared pixels
 )->Detections:            # The same, and what was left over
-    "Add what is filled with the very shade of boxes that are sure"
-    b, new, drop = np.round(found.xyxy).astype(int), [], set()
+    "Give boxes of one shade one kind, and add what is filled with the very shade of boxes that are sure"
+    b, new, drop, kind = np.round(found.xyxy).astype(int), [], set(), found.kind.astype(str)
     for c, which in _paints(page, found, sure, off):
-        if len(which) < need: continue
+        kind[which] = max(sorted(set(kind[which])), key=lambda k: found.score[which][kind[which] == k].sum())
+        if len(which) < need or kind[which[0]] == 'black': continue                                    # black is also ink
         mask = cv2.morphologyEx(cv2.inRange(page, np.clip(c - off, 0, 255), np.clip(c + off, 0, 255)), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         taken, high = np.zeros(mask.shape, bool), float(np.median(b[which, 3] - b[which, 1]))
         for x0, y0, x1, y1 in b[found.score >= sure]: taken[max(0, y0 - 1):y1 + 1, max(0, x0 - 1):x1 + 1] = True
@@ -329,7 +330,8 @@ def same_paint(
                 inside = [i for i in range(len(b)) if np.clip(np.minimum(p[2:], b[i, 2:]) - np.maximum(p[:2], b[i, :2]), 0, None).prod() > .7 * max(1, (b[i, 2:] - b[i, :2]).prod())]
                 if len(parts) == 1: drop |= set(inside)
                 elif any(found.score[i] >= sure for i in inside): continue
-                new.append((p, found.score[which].min(), str(found.kind[which[0]])))
+                new.append((p, found.score[which].min(), str(kind[which[0]])))
+    found = replace(found, kind=kind)
     if not new: return found
     kept = found[np.array([i not in drop for i in range(len(b))], bool)]
     return Detections.merge([kept, Detections(np.array([p for p, *_ in new]), [s for _, s, _ in new], [k for *_, k in new])])
