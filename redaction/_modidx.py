@@ -55,6 +55,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.boxes.plausible': ('boxes.html#plausible', 'redaction/boxes.py'),
                                  'redaction.boxes.prepare': ('boxes.html#prepare', 'redaction/boxes.py'),
                                  'redaction.boxes.propose': ('boxes.html#propose', 'redaction/boxes.py'),
+                                 'redaction.boxes.rivals': ('boxes.html#rivals', 'redaction/boxes.py'),
                                  'redaction.boxes.snap': ('boxes.html#snap', 'redaction/boxes.py'),
                                  'redaction.boxes.suppress': ('boxes.html#suppress', 'redaction/boxes.py'),
                                  'redaction.boxes.unfold': ('boxes.html#unfold', 'redaction/boxes.py')},

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'unfold', 'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
+           'unfold', 'rivals', 'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
 
 # %% ../nbs/02_boxes.ipynb #0f98ba15
 from dataclasses import replace
@@ -164,7 +164,17 @@ def _through(upright: np.ndarray, level: np.ndarray, b: np.ndarray) -> float:
     d = down.mean(1).max() if down.size and y1 - y0 > 7 else 0.
     return float(max(a, d))
 
-# %% ../nbs/02_boxes.ipynb #73344a6a
+# %% ../nbs/02_boxes.ipynb #fa4ee980
+def rivals(
+    boxes: np.ndarray,    # Boxes, shape (n, 4)
+    iou: float = .3,      # Two boxes that overlap more than this are one
+    inside: float = .7,   # So are two of which the smaller lies in the larger by this share
+)->np.ndarray:            # For each pair whether only one can stay, shape (n, n); each is its own rival
+    "Which boxes can't stand beside each other"
+    wh = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]), 0, None).prod(-1)
+    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
+    return (wh / (area[:, None] + area[None] - wh) > iou) | (wh / np.minimum(area[:, None], area[None]) > inside)
+
 def suppress(
     boxes: np.ndarray,    # Boxes, shape (n, 4)
     score: np.ndarray,    # Score of each, shape (n,)
@@ -172,12 +182,9 @@ def suppress(
     inside: float = .7,   # So are two of which the smaller lies in the larger by this share
 )->np.ndarray:            # Indices of the boxes that stay, best first
     "Keep the best of boxes that cover each other"
-    order = np.argsort(-score, kind='stable'); b = boxes[order]
-    wh = np.clip(np.minimum(b[:, None, 2:], b[None, :, 2:]) - np.maximum(b[:, None, :2], b[None, :, :2]), 0, None).prod(-1)
-    area = np.maximum((b[:, 2:] - b[:, :2]).prod(1), 1e-9)
-    hit = (wh / (area[:, None] + area[None] - wh) > iou) | (wh / np.minimum(area[:, None], area[None]) > inside)
-    alive = np.ones(len(b), bool)
-    for i in range(len(b)):
+    order = np.argsort(-score, kind='stable'); hit = rivals(boxes[order], iou, inside)
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
         if alive[i]: alive[i + 1:] &= ~hit[i, i + 1:]
     return order[alive]
 

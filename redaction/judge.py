@@ -7,14 +7,14 @@ __all__ = ['COMPANY', 'FEATURES', 'AGAIN', 'HOPELESS', 'candidates', 'describe',
            'save_judge', 'verdict', 'as_one', 'as_fields', 'same_paint', 'settled', 'judge', 'grow', 'Examples', 'told',
            'examples']
 
-# %% ../nbs/02_judge.ipynb #0adc3b01
+# %% ../nbs/02_judge.ipynb #ec978fcd
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 import cv2
 import numpy as np
-from .boxes import STRIDE, Evidence, _box_mean, _place, _steps, plausible, propose, suppress
+from .boxes import STRIDE, Evidence, _box_mean, _place, _steps, plausible, propose, rivals, suppress
 from .core import KINDS, Detections, ModelError, iou_matrix
 from .shapes import find_shapes, lines_about
 
@@ -150,7 +150,7 @@ def describe(
             boxes[:, 0] / w, boxes[:, 1] / h, boxes[:, 2] / w, boxes[:, 3] / h, *inside, np.full(len(boxes), tones), *_company(boxes, about['score'], kind, inside[0]), twins.sum(1), *_of_twins(twins, inside[5]), *about['shape'].T, *about['lines'].T]
     return np.stack(cols, 1).astype(np.float32)
 
-# %% ../nbs/02_judge.ipynb #4d6b4881
+# %% ../nbs/02_judge.ipynb #a0908c88
 AGAIN: tuple[str, ...] = (*FEATURES, 'likely', 'rival', 'likelier twin', 'less likely twin', *(f'likely {c}' for c in COMPANY))  # Columns of `look_again`
 
 def look_again(
@@ -159,11 +159,9 @@ def look_again(
     p: np.ndarray,      # What the first look gave each, shape (n,)
 )->np.ndarray:          # Columns as in `AGAIN`, float32
     "Add to each candidate's columns what the first look found on the whole page"
-    both = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]), 0, None).prod(-1)
-    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-6)
-    rivals = (both / (area[:, None] + area[None] - both) > .3) | (both / np.minimum(area[:, None], area[None]) > .7); np.fill_diagonal(rivals, False)   # as in `suppress`
+    others = rivals(boxes); np.fill_diagonal(others, False)
     company = _company(boxes, p, rows[:, FEATURES.index('kind')], rows[:, FEATURES.index('shade')])
-    return np.concatenate([rows, np.stack([p, (rivals * p[None]).max(1), *_of_twins(_twins(boxes), p), *company], 1)], 1).astype(np.float32)
+    return np.concatenate([rows, np.stack([p, (others * p[None]).max(1), *_of_twins(_twins(boxes), p), *company], 1)], 1).astype(np.float32)
 
 # %% ../nbs/02_judge.ipynb #d121935c
 class Trees:
