@@ -118,7 +118,7 @@ def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray, shade: np.n
     apart = np.where(alone & sure[None], np.abs(shade[:, None] - shade[None]), 255.)                    # an office fills its boxes with one shade
     return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full, apart.min(1), (apart < 4).sum(1)]
 
-# %% ../nbs/02_judge.ipynb #0beeeeff
+# %% ../nbs/02_judge.ipynb #6223ff83
 def _twins(boxes: np.ndarray, off: float = 1.5) -> np.ndarray:
     "Which boxes (map pixels) stand exactly above or below each other and are as high, shape (n, n)"
     near = lambda v: np.abs(v[:, None] - v[None]) <= off
@@ -334,7 +334,7 @@ def same_paint(
     kept = found[np.array([i not in drop for i in range(len(b))], bool)]
     return Detections.merge([kept, Detections(np.array([p for p, *_ in new]), [s for _, s, _ in new], [k for *_, k in new])])
 
-# %% ../nbs/02_judge.ipynb #050d8267
+# %% ../nbs/02_judge.ipynb #6be96d55
 def settled(
     page: np.ndarray,      # Prepared page, uint8, shape (H, W, 3)
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
@@ -344,7 +344,8 @@ def settled(
 )->Detections:             # In pixels of the prepared page
     "From the candidates' probabilities to the boxes of a page"
     p = as_fields(boxes, kinds.argmax(1) == KINDS.index('border'), as_one(page, boxes, p))
-    return same_paint(page, plausible(page, verdict(boxes, kinds, p, threshold)))
+    found = same_paint(page, plausible(page, verdict(boxes, kinds, p, min(threshold, .5))))            # what the threshold drops must not come back as left over
+    return found[found.score >= threshold]
 
 def judge(
     page: np.ndarray,         # Prepared page, uint8, shape (H, W, 3)
