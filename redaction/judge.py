@@ -128,7 +128,7 @@ def _twins(boxes: np.ndarray, off: float = 1.5) -> np.ndarray:
 def _of_twins(twins: np.ndarray, v: np.ndarray) -> list[np.ndarray]:
     "How much more the highest of each box's twins has than itself, and how much less the lowest; 0 without twins"
     some = twins.any(1)
-    return [np.where(some, np.where(twins, v[None], -np.inf).max(1, initial=-np.inf) - v, 0) if len(v) else v, np.where(some, v - np.where(twins, v[None], np.inf).min(1, initial=np.inf), 0) if len(v) else v]
+    return [np.where(some, np.where(twins, v[None], -np.inf).max(1) - v, 0), np.where(some, v - np.where(twins, v[None], np.inf).min(1), 0)]
 
 # %% ../nbs/02_judge.ipynb #08433a78
 COMPANY: tuple[str, ...] = ('alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full', 'shade apart', 'of one shade')  # Columns of `_company`
