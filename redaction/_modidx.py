@@ -1560,6 +1560,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.suspects.page_suspects': ('suspects.html#page_suspects', 'redaction/suspects.py'),
                                     'redaction.suspects.suspect_pages': ('suspects.html#suspect_pages', 'redaction/suspects.py')},
             'redaction.synth': { 'redaction.synth.SynthPage': ('synth.html#synthpage', 'redaction/synth.py'),
+                                 'redaction.synth.SynthPage.__post_init__': ('synth.html#synthpage.__post_init__', 'redaction/synth.py'),
                                  'redaction.synth.SynthPage._repr_png_': ('synth.html#synthpage._repr_png_', 'redaction/synth.py'),
                                  'redaction.synth._Scan': ('synth.html#_scan', 'redaction/synth.py'),
                                  'redaction.synth._blank_sheet': ('synth.html#_blank_sheet', 'redaction/synth.py'),

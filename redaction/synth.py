@@ -87,7 +87,7 @@ def _finish(im: np.ndarray, r: np.random.Generator, sc: _Scan) -> np.ndarray:
     if r.random() < .6: im = wear.jpeg(im, int(r.integers(35, 96)) if sc.worn else int(r.integers(60, 97)))
     return im
 
-# %% ../nbs/13_synth.ipynb #bfc77841
+# %% ../nbs/13_synth.ipynb #0b9f4a7a
 @dataclass
 class SynthPage:
     "A made page and its redactions"
@@ -95,7 +95,9 @@ class SynthPage:
     detections: Detections   # In pixels of `image`
     style: str               # One of `STYLES`
     seed: int
-    polygons: list = field(default_factory=list) # Corner points, shape (n, 2), of redactions over several lines; None for the others
+    polygons: list[np.ndarray|None] = field(default_factory=list) # Corner points, shape (n, 2), of redactions over several lines; None for the others
+
+    def __post_init__(self): self.polygons = self.polygons or [None] * len(self.detections)
 
     def _repr_png_(self) -> bytes: return Shown(draw_boxes(Image.fromarray(self.image), self.detections, 2), 420)._repr_png_()
 
