@@ -288,7 +288,7 @@ def as_fields(
         if len(here) >= places: out[i] = min(out[i], float(np.median(here)))
     return out
 
-# %% ../nbs/02_judge.ipynb #78e5a6dc
+# %% ../nbs/02_judge.ipynb #f5c32ee7
 def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[tuple[np.ndarray, list[int]]]:
     "Colours that fill sure boxes, neither paper nor ink, and which boxes"
     out: list[tuple[np.ndarray, list[int]]] = []
@@ -321,8 +321,10 @@ def same_paint(
         for x0, y0, x1, y1 in b[found.score >= sure]: taken[max(0, y0 - 1):y1 + 1, max(0, x0 - 1):x1 + 1] = True
         n, label, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         for k in range(1, n):
-            x, y, w, h, area = stats[k]; shape = label[y:y + h, x:x + w] == k
-            if area < least or min(w, h) < max(7, .55 * high) or (shape & taken[y:y + h, x:x + w]).sum() > .4 * area: continue
+            x, y, w, h, area = stats[k]
+            if area < least or min(w, h) < max(7, .55 * high): continue                                # thousands of specks cost nothing
+            shape = label[y:y + h, x:x + w] == k
+            if (shape & taken[y:y + h, x:x + w]).sum() > .4 * area: continue
             parts = [[0, 0, w, h]] if area >= whole * w * h else _steps(shape)[0] or [[0, 0, w, h]]
             for p in np.array(parts, float) + [x - 1, y - 1, x + 1, y + 1]:
                 inside = [i for i in range(len(b)) if np.clip(np.minimum(p[2:], b[i, 2:]) - np.maximum(p[:2], b[i, :2]), 0, None).prod() > .7 * max(1, (b[i, 2:] - b[i, :2]).prod())]
