@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMPANY', 'FEATURES', 'AGAIN', 'HOPELESS', 'candidates', 'describe', 'look_again', 'Trees', 'Judge', 'load_judge',
-           'save_judge', 'verdict', 'as_one', 'as_fields', 'same_paint', 'settled', 'judge', 'grow', 'Examples', 'told',
-           'examples']
+           'save_judge', 'verdict', 'as_one', 'as_fields', 'same_paint', 'doubted', 'settled', 'judge', 'grow',
+           'Examples', 'told', 'examples']
 
 # %% ../nbs/02_judge.ipynb #ec978fcd
 import json
@@ -336,7 +336,16 @@ def same_paint(
     kept = found[np.array([i not in drop for i in range(len(b))], bool)]
     return Detections.merge([kept, Detections(np.array([p for p, *_ in new]), [s for _, s, _ in new], [k for *_, k in new])])
 
-# %% ../nbs/02_judge.ipynb #6be96d55
+# %% ../nbs/02_judge.ipynb #1ee3f60e
+def doubted(
+    score: np.ndarray,    # Of the boxes of a page, shape (n,)
+    sure: float = .85,    # What the best of them should have
+    share: float = .25,   # What the boxes of a page without such a one count for
+)->np.ndarray:            # Scores, shape (n,)
+    "Make all boxes of a page less likely where none of them is sure"
+    return score if score.max(initial=0.) >= sure else score * share
+
+# %% ../nbs/02_judge.ipynb #61ecea73
 def settled(
     page: np.ndarray,      # Prepared page, uint8, shape (H, W, 3)
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
@@ -346,7 +355,8 @@ def settled(
 )->Detections:             # In pixels of the prepared page
     "From the candidates' probabilities to the boxes of a page"
     p = as_fields(boxes, kinds.argmax(1) == KINDS.index('border'), as_one(page, boxes, p))
-    found = same_paint(page, plausible(page, verdict(boxes, kinds, p, min(threshold, .5))))            # what the threshold drops must not come back as left over
+    found = plausible(page, verdict(boxes, kinds, p, min(threshold, .5)))                              # what the threshold drops must not come back as left over
+    found = same_paint(page, replace(found, score=doubted(found.score)))
     return found[found.score >= threshold]
 
 def judge(

@@ -6,8 +6,10 @@
 __all__ = ['STYLES', 'mark', 'body', 'pairs', 'sign_off', 'foot', 'odds', 'letter', 'memo', 'email', 'chat', 'screen', 'form',
            'tables', 'columns', 'cable', 'bulletin', 'cover', 'maps', 'charts', 'slide']
 
-# %% ../nbs/12_layout.ipynb #9eb440d6
+# %% ../nbs/12_layout.ipynb #a3864cd1
+import math
 from typing import Callable
+import numpy as np
 from .draw import Sheet, word_mask
 from .furniture import tone
 
@@ -263,7 +265,22 @@ def screen(sh: Sheet):
         y += 2.1*px
     foot(sh)
 
-# %% ../nbs/12_layout.ipynb #a4dc3240
+# %% ../nbs/12_layout.ipynb #d4ba477e
+def _field(sh: Sheet, how: str, split: float, y: float, h: float, high: float, edge: tuple, ends: np.ndarray, tint: tuple|None) -> bool:
+    "Draw where an answer goes; whether it is a row of check boxes"
+    r, px = sh.rng, sh.px
+    if r.random() < .12:
+        for k in range(int(r.integers(2, 5))):
+            sh.box(split + k*5*px, y + .3*h, split + k*5*px + .9*px, y + .3*h + .9*px, (255, 255, 255), edge)
+            sh.words(split + px*1.2 + k*5*px, y + (h - 1.2*px)/2, sh.say(1)[0][:6], note=False)
+        return True
+    if how == 'lines': sh.rule(split, y + h, sh.right, y + h, edge)
+    elif how == 'boxes': sh.box(split, y + .1*h, float(r.choice(ends)), y + .9*h, tint if r.random() < .4 else None, edge)
+    else:
+        sh.box(sh.left, y, split + 1, y + high + 1, (240, 240, 240) if sum(edge) else None, edge)
+        sh.box(split, y, sh.right, y + high + 1, edge=edge)
+    return False
+
 def form(sh: Sheet):
     "A form: shaded section heads, labelled fields, many of them empty, check boxes, a QR code"
     r, px, y = sh.rng, sh.px, sh.h * .05
@@ -273,27 +290,24 @@ def form(sh: Sheet):
     y += 7*px if r.random() < .6 else 3*px
     head = [(225, 225, 225), (190, 190, 190), (0, 0, 0), tone(r, .5), (200, 220, 240)][int(r.integers(5))]
     edge, h = (int(r.choice([0, 0, 90, 150])),) * 3, px * float(r.choice([1.5, 1.8, 2.6]))
-    split, open_ = sh.left + (sh.right - sh.left) * float(r.uniform(.2, .5)), r.random() < .25
+    split, how = sh.left + (sh.right - sh.left) * float(r.uniform(.2, .5)), str(r.choice(['cells', 'tall cells', 'lines', 'boxes'], p=[.4, .2, .2, .2]))
+    ends, tint = sh.right - (sh.right - split) * np.array([0, 0, *r.uniform(0, .7, 2)]), [None, (243, 243, 243), (225, 235, 245)][int(r.integers(3))]
     while y < sh.bottom - 4*h:
         if sum(head) < 420: sh.banner(sh.left, y, sh.right, y + h, fill=head)
         else: sh.box(sh.left, y, sh.right, y + h, head, edge); sh.words(sh.left + .4*px, y + (h - 1.2*px)/2, sh.say(3), bold=True, note=False)
         y += h; col = []
         for _ in range(int(r.integers(2, 8))):
-            if y > sh.bottom - h: break
-            if r.random() < .12:
-                for k in range(int(r.integers(2, 5))):
-                    sh.box(split + k*5*px, y + .3*h, split + k*5*px + .9*px, y + .3*h + .9*px, (255, 255, 255), edge)
-                    sh.words(split + px*1.2 + k*5*px, y + (h - 1.2*px)/2, sh.say(1)[0][:6], note=False)
-            elif open_: sh.rule(split, y + h, sh.right, y + h, edge)
-            else:
-                sh.box(sh.left, y, split + 1, y + h + 1, (240, 240, 240) if sum(edge) else None, edge)
-                sh.box(split, y, sh.right, y + h + 1, edge=edge)
-            sh.words(sh.left + .4*px, y + (h - 1.2*px)/2, sh.say(int(r.integers(1, 3))), note=False, bold=r.random() < .2)
-            if r.random() < .65:
-                sh.words(split + .3*px, y + (h - 1.2*px)/2, sh.name(), field=True,
+            ws = sh.say(int(r.integers(3, 16) if how == 'tall cells' and r.random() < .7 else r.integers(1, 3)))
+            high = h + px * sh.lead * max(0, math.ceil(1.15 * sum(word_mask(sh.face, px, v).shape[1] + .27*px for v in ws) / (split - sh.left - px)) - 1) * (how == 'tall cells')
+            if y > sh.bottom - high: break
+            ticks = _field(sh, how, split, y, h, high, edge, ends, tint)
+            if high > h: sh.flow(sh.left + .4*px, y + (h - 1.2*px)/2, split - .3*px, 0, words=ws, bold=head[0] % 2 == 0, note=False, bottom=y + high)
+            else: sh.words(sh.left + .4*px, y + (h - 1.2*px)/2, ws, note=False, bold=r.random() < .2)
+            if r.random() < .65 and not ticks:
+                sh.words(split + .3*px, y + (h - 1.2*px)/2, sh.name() if high == h or r.random() < .5 else sh.say(1), field=True,
                     face='typewriter' if r.random() < .1 and sh.script in ('nl', 'en') else None)
                 col.append((int(split) + 2, int(y) + 2, int(split + px * r.uniform(4, 14)), int(y + h) - 1))
-            y += h
+            y += high
         if len(col) > 1: sh.cells.append(col)
         y += h * float(r.uniform(.3, 1.2))
     foot(sh)

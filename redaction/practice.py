@@ -334,7 +334,7 @@ def _outline_on(part: np.ndarray, m: np.ndarray, p: Practice, r: np.random.Gener
     if p.gaps: rim &= cv2.resize(r.random((part.shape[0] // 3 + 2, part.shape[1] // 3 + 2)), part.shape[1::-1], interpolation=cv2.INTER_NEAREST) > p.gaps
     part[rim] = p.edge
 
-# %% ../nbs/12_practice.ipynb #3c0dbbfc
+# %% ../nbs/12_practice.ipynb #99a50da3
 def _code(im: np.ndarray, rects: Rects, p: Practice, r: np.random.Generator) -> str|None:
     "Print a code in or beside the redaction and say which"
     if not p.codes or r.random() < .08: return None
@@ -347,7 +347,7 @@ def _code(im: np.ndarray, rects: Rects, p: Practice, r: np.random.Generator) -> 
     ink = ((0, 0, 0), (0, 0, 0), (60, 60, 60), (110, 30, 30))[int(p.code_px * 10) % 4]
     color = (0, 0, 0) if p.where == 'beside' else (255, 255, 255) if light else ink
     if p.where == 'beside': x, y = im.shape[1] * (.91 if p.code_px % 2 < 1 else .02), y0 + (min(y1 - y0, 2 * px) - 1.25 * px) / 2
-    elif p.where == 'over': x, y = x0 + 1, y0 - .3 * max(0., 1.25 * px - (y1 - y0)) - .1 * px
+    elif p.where == 'over': x, y = x0 + 1, y0 - float(r.choice([.3, r.random()])) * max(0., 1.25 * px - (y1 - y0)) - .1 * px
     elif m.shape[1] > x1 - x0 or px > y1 - y0: return None
     else: x, y = (x0 + x1 - m.shape[1]) / 2 if p.where == 'center' else x0 + 2, (y0 + y1 - 1.25 * px) / 2 if p.where != 'corner' else y0
     paste_ink(im, m, round(x), round(y), color)

@@ -101,9 +101,9 @@ class SynthPage:
 
     def _repr_png_(self) -> bytes: return Shown(draw_boxes(Image.fromarray(self.image), self.detections, 2), 420)._repr_png_()
 
-# %% ../nbs/13_synth.ipynb #4cfc00dd
-_SHARES = dict(letter=.12, memo=.09, email=.15, chat=.06, screen=.03, form=.09, table=.08, columns=.04, cable=.05, bulletin=.12,
-    cover=.02, map=.04, chart=.08, slide=.03)
+# %% ../nbs/13_synth.ipynb #f5ebf13a
+_SHARES = dict(letter=.11, memo=.08, email=.14, chat=.07, screen=.05, form=.1, table=.08, columns=.04, cable=.05, bulletin=.1,
+    cover=.02, map=.04, chart=.09, slide=.03)
 
 def _blank_sheet(r: np.random.Generator, style: str, size: float) -> Sheet:
     "An empty sheet of a fitting format"
