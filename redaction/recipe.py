@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'check_params', 'bits', 'real_data', 'train_base', 'fine_tune', 'sample_pages', 'as_shipped',
-           'another_view', 'gather', 'gather_drawn', 'grow_judge', 'judge_pages', 'deal', 'validate', 'score_sets',
-           'center', 'score_held_out', 'train', 'export_run']
+           'another_view', 'gather', 'gather_drawn', 'grow_judge', 'center', 'judge_pages', 'deal', 'validate',
+           'score_sets', 'score_held_out', 'train', 'export_run']
 
-# %% ../nbs/27_recipe.ipynb #b73c0eef
+# %% ../nbs/27_recipe.ipynb #21dd72c9
 import json
-from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 import numpy as np
@@ -134,20 +133,24 @@ def another_view(
     if rng.random() < .5: out = cv2.imdecode(cv2.imencode('.jpg', out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 80))])[1], cv2.IMREAD_COLOR)
     return out, xyxy * f + np.array([x, y, x, y])
 
-# %% ../nbs/27_recipe.ipynb #d22bd8c5
+# %% ../nbs/27_recipe.ipynb #19d6434c
 def gather(
     net: Any,             # Network with `maps`, which has not seen the pages
     records: Sequence[Record], # Labelled pages
-    views: int = 0,       # How often each page is looked at besides
+    views: int = 0,       # How often each page is looked at besides, a little changed
+    overprinted: int = 0, # And how often as another office would have redacted it
 )->dict[str, list[Examples]]: # By file name, the page as it is first
     "Candidates of labelled pages, for the judge"
     from redaction.boxes import prepare
     from redaction.judge import examples
+    from redaction.overprint import overprint
     out = {}
     for r in records:
         im = read_image(r.path); out[r.path.name] = found = []
-        for k in range(views + 1):
-            seen, b = another_view(im, r.xyxy, np.random.default_rng([k, *r.path.name.encode()])) if k else (im, r.xyxy)
+        for k in range(1 + views + overprinted):
+            seen, b, rng = im, r.xyxy, np.random.default_rng([k, *r.path.name.encode()])
+            if k > views: seen, b, *_ = overprint(im, r.xyxy, r.kind, r.polygons, rng)
+            elif k: seen, b = another_view(im, r.xyxy, rng)
             x, s = prepare(seen); found.append(examples(x, net.maps(x), b * [*s, *s]))
     return out
 
@@ -188,7 +191,15 @@ def grow_judge(
     more, some = np.concatenate([look_again(e.rows, e.boxes, q) for e, q in zip(both, np.split(p, ends)) if len(q)]), p >= HOPELESS
     return Judge(first, grow(more[some], right[some], w[some] / w.mean(), n, seed, sets, columns))
 
-# %% ../nbs/27_recipe.ipynb #56c85d0c
+# %% ../nbs/27_recipe.ipynb #b9f281f7
+def center(
+    files: Sequence[Path],     # Files of judges, changed in place
+    threshold: float,          # Probability from which on a box is believed, above 0 and below 1
+)->None:
+    "Shift judges so that a box is believed from a score of one half"
+    for f in files: save_judge(load_judge(f).shift(-np.log(threshold / (1 - threshold))), f)
+
+# %% ../nbs/27_recipe.ipynb #2005a972
 def judge_pages(
     judge: Judge,              # From `grow_judge`
     seen: dict[str, list[Examples]], # From `gather`
@@ -220,51 +231,44 @@ def validate(
     records: list[Record],     # Real pages
     gold: Gold,                # The same as gold
     say: Callable[[str], Any] = print, # Told what happens
-)->CrossValidation:            # Predictions by networks, and judges, that had not seen the document
-    "Cross-validate the fine-tuning by document, and grow the judge that ships"
+)->tuple[CrossValidation, dict[str, float]]: # Predictions by networks, and judges, that had not seen the document; `threshold`, and in `probability` what it was before the judges were centred
+    "Cross-validate the fine-tuning by document, choose the threshold, and grow the judge that ships"
     by, parts, seed = {r.path.name: r for r in records}, deal(params, records, gold), params['seed']
     nets, seen, drawn, j = [], {}, [], params.get('judge') or {}
     for i, docs in enumerate(parts):
         valid = set(gold.only(docs).pages); train = [r for r in records if r.path.name not in valid]; path = out/f'fold{i}.pt'
         nets.append(as_shipped(fine_tune(params, out, train, path), bits(params), path, train)); say(f'fold {i + 1} of {len(parts)}: trained')
-        if hasattr(nets[-1], 'maps'): seen |= gather(nets[-1], [by[f] for f in sorted(valid)], j.get('views', 0))
+        if hasattr(nets[-1], 'maps'): seen |= gather(nets[-1], [by[f] for f in sorted(valid)], j.get('views', 0), j.get('overprinted', 0))
     turn = iter(nets)
     if not seen or sum(es[0].right.sum() for es in seen.values()) < 50:
         say('too few candidates for a judge; the score of the maps stands')
         for old in out.glob('judge*.json'): old.unlink()              # grown on other data, by an earlier run in this folder
-        return cross_validate(lambda train, valid: find(next(turn), [by[f] for f in valid]), gold, seed=seed, parts=parts)
+        cv = cross_validate(lambda _, valid: find(next(turn), [by[f] for f in valid]), gold, seed=seed, parts=parts)
+        return cv, dict(threshold=best_threshold(gold, cv.predictions, split='valid'))
     drawn = gather_drawn(nets[0], j.get('drawn', 200), seed * 1000 + 500_000)
     fold = {f: i for i, docs in enumerate(parts) for f in gold.only(docs).pages}
     def judge(files: Iterable[str], name: str) -> Judge:
         some = [(f, e) for f in sorted(files) for e in seen[f]]
         made = grow_judge([e for _, e in some], drawn, j.get('trees', 250), seed, j.get('sets', 1), j.get('columns', 1.), [(j.get('counts') or {}).get(by[f].source, 1.) for f, _ in some], [fold[f] for f, _ in some])
         save_judge(made, out/name); return made
-    judge(seen, 'judge.json'); turn = count()
-    fit_predict = lambda train, valid: judge_pages(judge(train, f'judge{next(turn)}.json'), seen, [by[f] for f in valid])
-    return cross_validate(fit_predict, gold, seed=seed, parts=parts)
+    judge(seen, 'judge.json'); names = [f'judge{i}.json' for i in range(len(parts))]
+    def decide(of: Callable[[Iterable[str], str], Judge]) -> CrossValidation:
+        turn = iter(names); return cross_validate(lambda train, valid: judge_pages(of(train, next(turn)), seen, [by[f] for f in valid]), gold, seed=seed, parts=parts)
+    t = best_threshold(gold, decide(judge).predictions, split='valid'); center([out/f for f in ['judge.json', *names]], t)
+    return decide(lambda _, name: load_judge(out/name)), dict(threshold=.5, probability=t)
 
-# %% ../nbs/27_recipe.ipynb #3115d496
+# %% ../nbs/27_recipe.ipynb #70229e0c
 def score_sets(
     cv: CrossValidation,       # Out-of-fold predictions
     gold: Gold,                # Labels
     records: list[Record],     # To tell the sets apart
-)->dict[str, Any]:             # Threshold, and the scores of each set at it
-    "Choose the threshold and score every set"
-    t = best_threshold(gold, cv.predictions, split='valid')
+    threshold: float,          # Boxes with a lower score don't count
+)->dict[str, Any]:             # The scores of each set
+    "Score every set"
     sets = {s: [r.path.name for r in records if r.source == s] for s in dict.fromkeys(r.source for r in records)}
-    scores = {s: score_pages(gold.only(files=f), {n: cv.predictions[n] for n in f}, t) for s, f in sets.items()}
+    scores = {s: score_pages(gold.only(files=f), {n: cv.predictions[n] for n in f}, threshold) for s, f in sets.items()}
     maps = {s: coco_map(gold.only(files=f), {n: cv.predictions[n] for n in f}) for s, f in sets.items()}
-    return dict(threshold=t, sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
-
-# %% ../nbs/27_recipe.ipynb #021351a9
-def center(
-    judged: dict[str, Any],    # From `score_sets`
-    out: Path,                 # Folder of the run; its judges are changed in place
-)->dict[str, Any]:             # The same with a threshold of one half, and in `probability` what it was; as it is where there is no judge
-    "Shift the judges so that a box is believed from a score of one half"
-    t = judged['threshold']; files = [f for f in sorted(out.glob('judge*.json')) if f.name != 'judged.json']
-    for f in files: save_judge(load_judge(f).shift(-np.log(t / (1 - t))), f)
-    return judged | dict(threshold=.5, probability=t) if files else judged
+    return dict(sets={s: v.to_dict() | dict(coco_map=maps[s]['map']) for s, v in scores.items()}, tables={s: v.to_markdown() for s, v in scores.items()})
 
 # %% ../nbs/27_recipe.ipynb #94f6ab50
 def _share(params: dict) -> float: return (params.get('dataset') or {}).get('test', .1)
@@ -293,7 +297,7 @@ def _stamp(params: dict, out: Path) -> None:
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
     write_whole(f, new)
 
-# %% ../nbs/27_recipe.ipynb #f0f6bb3d
+# %% ../nbs/27_recipe.ipynb #01aca03f
 def train(
     params: dict,             # What `params.yaml` holds
     out: str | Path,          # Folder of the run
@@ -305,8 +309,8 @@ def train(
     say('drawing pages and training the base'); train_base(params, out)
     records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))
     if len({r.document for r in records}) >= params['evaluate']['folds']:
-        say(f'cross-validating on {len(records)} real pages'); cv = validate(params, out, records, gold, say)
-        judged = center(score_sets(cv, gold, records), out)
+        say(f'cross-validating on {len(records)} real pages'); cv, at = validate(params, out, records, gold, say)
+        judged = at | score_sets(cv, gold, records, at['threshold'])
         for s, t in judged['tables'].items(): say(f'{s}\n{t}')
     else: judged = dict(threshold=.5, sets={}, tables={})
     say('training on everything'); fine_tune(params, out, records, out/'net.pt', last=True)
