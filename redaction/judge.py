@@ -288,7 +288,7 @@ def as_fields(
         if len(here) >= places: out[i] = min(out[i], float(np.median(here)))
     return out
 
-# %% ../nbs/02_judge.ipynb #f5c32ee7
+# %% ../nbs/02_judge.ipynb #4d6b022a
 def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[tuple[np.ndarray, list[int]]]:
     "Colours that fill sure boxes, neither paper nor ink, and which boxes"
     out: list[tuple[np.ndarray, list[int]]] = []
@@ -296,7 +296,7 @@ def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[
         x0, y0, x1, y1 = np.round(found.xyxy[i]).astype(int).clip(0); inside = page[y0 + 2:y1 - 2, x0 + 2:x1 - 2].reshape(-1, 3)
         if len(inside) < 20: continue
         c = np.median(inside, 0)
-        if (np.abs(inside - c).max(1) <= off).mean() < .5 or c.min() > 240 or c.max() < 40: continue   # codes may fill the rest; paper and ink are everywhere
+        if (np.abs(inside - c).max(1) <= off).mean() < .3 or c.min() > 240 or c.max() < 40: continue   # codes may fill the rest; paper and ink are everywhere
         for d, which in out:
             if np.abs(c - d).max() <= off: which.append(int(i)); break
         else: out.append((c, [int(i)]))
