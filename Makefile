@@ -33,6 +33,7 @@ demo: .demo/installed
 	@.demo/bin/redaction detect $(SAMPLE) --annotate demo-out
 
 .venv/installed: pyproject.toml constraints.txt
+	@df -Pk . | awk 'NR == 2 && $$4 < 13 * 2^20 { printf "Only %.1f GB are free here; with every extra pip takes about 13 GB for a while, and 8 in the end\n", $$4 / 2^20 }' >&2
 	$(call venv,.venv,-e '.[$(EXTRAS)]',every extra ($(EXTRAS): several gigabytes))
 	@touch $@
 

@@ -336,11 +336,11 @@ def same_paint(
     kept = found[np.array([i not in drop for i in range(len(b))], bool)]
     return Detections.merge([kept, Detections(np.array([p for p, *_ in new]), [s for _, s, _ in new], [k for *_, k in new])])
 
-# %% ../nbs/02_judge.ipynb #1ee3f60e
+# %% ../nbs/02_judge.ipynb #22571ebf
 def doubted(
     score: np.ndarray,    # Of the boxes of a page, shape (n,)
     sure: float = .85,    # What the best of them should have
-    share: float = .25,   # What the boxes of a page without such a one count for
+    share: float = .5,    # What the boxes of a page without such a one count for
 )->np.ndarray:            # Scores, shape (n,)
     "Make all boxes of a page less likely where none of them is sure"
     return score if score.max(initial=0.) >= sure else score * share

@@ -55,7 +55,7 @@ def sheet_of(
     for b in as_boxes(known): sh.use(*b)
     return sh
 
-# %% ../nbs/13_overprint.ipynb #2912c7a6
+# %% ../nbs/13_overprint.ipynb #9492bdd0
 def _look(rng: np.random.Generator, px: float) -> Practice:
     "A look for a page that was scanned before"
     p = practice(rng, str(rng.choice(KINDS)), px); f = rng.uniform(.8, 2)
@@ -73,7 +73,7 @@ def overprint(
     sh, xyxy, kind, polygons = sheet_of(image, rng, xyxy), as_boxes(xyxy).copy(), list(kind), list(polygons)
     p, paper = _look(rng, sh.px), tuple(int(v) for v in np.median(image[::7, ::7].reshape(-1, 3), 0))
     if repaint := rng.random() < .55 and any(q is None for q in polygons):
-        whole = replace(p, alpha=1., radius=0., texture='' if p.texture in ('scribble', 'marker') else p.texture)   # nothing of the old look may show
+        whole = replace(p, alpha=1., radius=0., texture='' if p.texture in ('scribble', 'marker', 'inked') else p.texture)   # nothing of the old look may show
         for i in (i for i, q in enumerate(polygons) if q is None):
             b = [(max(0, int(xyxy[i, 0])), max(0, int(xyxy[i, 1])), min(sh.w, int(np.ceil(xyxy[i, 2]))), min(sh.h, int(np.ceil(xyxy[i, 3]))))]
             if min(b[0][2] - b[0][0], b[0][3] - b[0][1]) < 4: continue

@@ -13,7 +13,7 @@ from .draw import Sheet, paste_ink, word_mask
 from .core import KINDS
 from .furniture import tone
 
-# %% ../nbs/12_practice.ipynb #dd46e52c
+# %% ../nbs/12_practice.ipynb #65904e0c
 @dataclass(frozen=True)
 class Practice:
     "How one office redacts: the look shared by the redactions of a page"
@@ -29,7 +29,7 @@ class Practice:
     code_px: float = 0.                          # Size of the code in pixels; 0 fits the box
     pad: tuple[float, float] = (.2, 0.)          # Beyond the text, in ems, across and down
     radius: float = 0.                           # Rounded corners, as a share of the height
-    texture: str = ''                            # 'scribble', 'marker', 'mottle', 'dots', 'clouds', 'faint' or ''
+    texture: str = ''                            # 'scribble', 'marker', 'inked', 'mottle', 'dots', 'clouds', 'faint' or ''
 
 # %% ../nbs/12_practice.ipynb #e70dbf94
 CODES: tuple[tuple[str, ...], ...] = (('5.1.2.e', '5.1.2.i', '5.2.1'), ('5.1.2e', '5.1.2i'), ('5.1.2.e',), ('10.2.e', '10.2.g', '11.1'),
@@ -61,14 +61,13 @@ def _grayish(r: np.random.Generator, dark: bool) -> dict:
     return dict(fill=fill, edge=edge, width=int(r.choice([1, 1, 2])), alpha=1. if r.random() < .85 else float(r.uniform(.75, .95)),
         texture='mottle' if r.random() < .12 else '')
 
-# %% ../nbs/12_practice.ipynb #159b2a2e
+# %% ../nbs/12_practice.ipynb #94b3f5e0
 def _color(r: np.random.Generator, dark: bool) -> dict:
     fill = [(255, 255, 140), (255, 240, 90), (150, 100, 105), (185, 130, 130), (110, 70, 75), (0, 190, 225), (250, 200, 160), (190, 215, 245),
         (200, 235, 195), (240, 190, 215), tone(r, .9), tone(r, .6), tone(r, .35)][int(r.integers(13))]
     fill = tuple(int(np.clip(v + d, 0, 255)) for v, d in zip(fill, r.integers(-12, 13, 3)))
     edge = None if r.random() < .6 else (0, 0, 0) if r.random() < .7 else tuple(v // 2 for v in fill)
-    return dict(fill=fill, edge=edge, width=int(r.choice([1, 1, 2])),
-        texture='marker' if r.random() < .12 else 'mottle' if r.random() < .2 else '')
+    return dict(fill=fill, edge=edge, width=int(r.choice([1, 1, 2])), texture=str(r.choice(['marker', 'inked', 'mottle', ''], p=[.09, .07, .17, .67])))
 
 def _border(r: np.random.Generator, dark: bool) -> dict:
     if dark and r.random() < .08: return dict(fill=None, edge=None, texture='dots', where='left')
@@ -146,11 +145,11 @@ def _stacked(sh: Sheet, p: Practice) -> list[Rects]:
     ends = [(x0, x1) if same else (l[0][0] - p.pad[0] * 9, l[-1][2] + p.pad[0] * 9) for l in lines]
     return [[(a, l[0][1], b, l[0][1] + max(4, pitch - gap))] for (a, b), l in zip(ends, lines)]
 
-# %% ../nbs/12_practice.ipynb #4bfcbcff
+# %% ../nbs/12_practice.ipynb #69146729
 def _polygon(sh: Sheet, p: Practice) -> list[Rects]:
     "Several lines of different widths as one shape, once or a few times"
     r, found = sh.rng, []
-    for lines in [_run(sh, int(r.integers(2, 9))) for _ in range(int(r.integers(1, 5)))]:
+    for lines in [_run(sh, int(r.choice([3, 6, 9, 16]) * r.uniform(.6, 1))) for _ in range(int(r.integers(1, 5)))]:
         if len(lines) < 2: continue
         pitch, pad = lines[1][0][1] - lines[0][0][1], p.pad[0] * 9
         out = [(l[0][0] - pad, l[0][1], l[-1][2] + pad, l[0][1] + pitch) for l in lines]
@@ -238,7 +237,7 @@ def _clear(box: tuple, taken: np.ndarray, slack: float) -> bool:
     area = np.minimum((taken[:, 2:] - taken[:, :2]).prod(1), (box[2] - box[0]) * (box[3] - box[1]))
     return not ((wh > 0).all(1) & (wh.clip(0).prod(1) > slack * area)).any()
 
-# %% ../nbs/12_practice.ipynb #8082fec7
+# %% ../nbs/12_practice.ipynb #a4f2f7f2
 _PLANS = ((_some_words, .19), (_fields, .32), (_stacked, .1), (_polygon, .12), (_block, .08), (_line_end, .05), (_cells, .1), (_picture, .04))
 
 def plan(
@@ -255,7 +254,7 @@ def plan(
     w = np.array([.06, .04, .08, .03, .38, .36, 0, .05]) if bulletin else np.array(weights) + more
     todo = [plans[i] for i in r.choice(len(plans), int(r.choice([1, 2, 3], p=[.5, .3, .2])), p=w/w.sum())]
     if p.kind == 'border': todo += [_blank] * (r.random() < (.7 if bulletin else .45)) + [_spots]
-    elif r.random() < .12: todo.append(_blank)
+    elif r.random() < (.4 if p.texture == 'scribble' else .12): todo.append(_blank)   # where a signature was
     if r.random() < .02: todo = [_page]
     for f in [*todo, _block, _some_words, _page]:
         if out and f not in todo: break
@@ -284,19 +283,22 @@ def _shape(size: tuple[int, int], rects: Rects, radius: float) -> np.ndarray:
             [cv2.circle(m, (a, b), t, 255, -1) for a in (int(x0) + t, int(x1) - t - 1) for b in (int(y0) + t, int(y1) - t - 1)]
     return m
 
-# %% ../nbs/12_practice.ipynb #17def225
+# %% ../nbs/12_practice.ipynb #9dbbe91b
 def _scribble(m: np.ndarray, rects: Rects, r: np.random.Generator, size: int) -> np.ndarray:
-    "A pen going to and fro over the rectangles, as a mask"
+    "A pen going to and fro over the rectangles, as a mask; a high one is sometimes crossed from corner to corner, like a signature"
     out, k = np.zeros_like(m), max(10, size * .025)
     cut = lambda y0, y1: np.linspace(y0, y1, max(1, round((y1 - y0) / k)) + 1)
-    rows = [(x0, a, x1, b) for x0, y0, x1, y1 in rects for a, b in zip(cut(y0, y1), cut(y0, y1)[1:])]
-    for x0, y0, x1, y1 in rows:
-        h, slant = y1 - y0, float(r.uniform(.2, 1.2))
-        for _ in range(int(r.integers(2, 5))):
+    rows = [(x0, a, x1, b, 0.) for x0, y0, x1, y1 in rects for a, b in zip(cut(y0, y1), cut(y0, y1)[1:])]
+    if len(rects) == 1 and len(rows) > 1 and r.random() < .4:
+        (x0, y0, x1, y1), = rects; h = (y1 - y0) * float(r.uniform(.3, .6)); m0 = (y0 + y1 - h) / 2; rows = [(x0, m0, x1, m0 + h, float(r.choice([-1, -1, 1])) * (y1 - y0 - h))]
+    for x0, y0, x1, y1, rise in rows:
+        h, slant, thick = y1 - y0, float(r.uniform(.2, 1.2)), max(1, round(min(.09 * (y1 - y0), size / 400)))
+        for _ in range(int(r.integers(4, 8) if rise else r.integers(2, 5))):
             xs = np.arange(x0, x1, max(1.5, h * float(r.uniform(.12, .3)))); n = len(xs)
-            ys = np.where(np.arange(n) % 2, y0 + h * r.uniform(0, .3, n), y1 - h * r.uniform(0, .3, n))
+            ys = np.where(np.arange(n) % 2, y0 + h * r.uniform(0, .3, n), y1 - h * r.uniform(0, .3, n)) + rise * ((xs - x0) / max(1., x1 - x0) - .5)
             pts = np.stack([np.clip(xs + np.where(np.arange(n) % 2, slant * h * .4, 0) + r.normal(0, h * .08, n), x0, x1), ys], 1)
-            cv2.polylines(out, [np.int32(pts)], False, 255, max(1, round(h * .09)), cv2.LINE_AA)
+            if rise: slant = float(r.uniform(-1.2, 1.2))
+            cv2.polylines(out, [np.int32(pts)], False, 255, thick, cv2.LINE_AA)
     return out
 
 # %% ../nbs/12_practice.ipynb #b202a608
@@ -353,7 +355,7 @@ def _code(im: np.ndarray, rects: Rects, p: Practice, r: np.random.Generator) -> 
     paste_ink(im, m, round(x), round(y), color)
     return code
 
-# %% ../nbs/12_practice.ipynb #1ebb4a70
+# %% ../nbs/12_practice.ipynb #4546a3a5
 def redact(
     im: np.ndarray,            # Page, changed in place
     rects: Rects,              # Rectangles of one redaction, in pixels
@@ -368,8 +370,9 @@ def redact(
     part = im[Y:y1 + o, X:x1 + o]
     local = [(a - X, b - Y, c - X, d - Y) for a, b, c, d in rects]
     m = _shape(part.shape[:2], local, p.radius)
-    if p.texture in ('scribble', 'marker'): m = (_scribble if p.texture == 'scribble' else _marker)(m, local, rng, max(im.shape))
+    if p.texture in ('scribble', 'marker', 'inked'): m = (_scribble if p.texture == 'scribble' else _marker)(m, local, rng, max(im.shape))
     _fill(part, m, p, rng, paper)
+    if p.texture == 'inked': _fill(part, _scribble(m, local, rng, max(im.shape)), Practice('black', fill=_gray(rng, 10, 70)), rng, paper)
     if p.edge is not None: _outline_on(part, m, p, rng)
     ys, xs = np.nonzero(m.max(1) > 127)[0], np.nonzero(m.max(0) > 127)[0]
     return np.array([xs[0] + X, ys[0] + Y, xs[-1] + X + 1, ys[-1] + Y + 1], float), _code(im, rects, p, rng)

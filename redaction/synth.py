@@ -203,27 +203,29 @@ def _coco(records: list[dict]) -> dict:
     return dict(info=dict(description='Made pages with redactions (redaction.synth)'), categories=[dict(id=i + 1, name=k) for i, k in enumerate(KINDS)],
                 images=images, annotations=rows)
 
-# %% ../nbs/13_synth.ipynb #ccade36d
+# %% ../nbs/13_synth.ipynb #9d1d81d9
 def write_dataset(
     out: str|Path,         # Folder, made where it is missing
-    n: int,                # How many pages
-    seed: int=0,           # Seed of the first; the next has the next number
+    n: int|Iterable[int],  # How many pages, or the seed of each
+    seed: int=0,           # Seed of the first where `n` is a number; the next has the next number
     size: int=1024,        # Long side in pixels
     workers: int=1,        # Processes
     progress: bool=True,   # Show a bar
+    clean: bool|None=None, # As for `make_page`; a folder is for one choice
 )->Path:                   # The annotations
     "Write a data set of made pages; stopped runs can be repeated and go on"
     from rich.progress import track
-    if n < 0: raise ValueError(f'The number of pages can\'t be negative, got {n}')
+    if isinstance(n, int) and n < 0: raise ValueError(f'The number of pages can\'t be negative, got {n}')
+    seeds = range(seed, seed + n) if isinstance(n, int) else list(n)
     out = Path(out); (out/'images').mkdir(parents=True, exist_ok=True); (out/'parts').mkdir(exist_ok=True)
     part = lambda s: out/'parts'/f'{s:07d}-{size}.json'
-    todo = [s for s in range(seed, seed + n) if not part(s).exists()]
-    for p in track(make_pages(todo, workers if workers > 1 else 0, size=size), 'making pages', len(todo), disable=not progress):
+    todo = [s for s in seeds if not part(s).exists()]
+    for p in track(make_pages(todo, workers if workers > 1 else 0, size=size, clean=clean), 'making pages', len(todo), disable=not progress):
         name = f'{p.seed:07d}.' + ('png' if p.seed % 4 == 0 else 'jpg')
         opts = [] if p.seed % 4 == 0 else [cv2.IMWRITE_JPEG_QUALITY, 92]
         write_whole(out/'images'/name, cv2.imencode(Path(name).suffix, p.image[..., ::-1], opts)[1].tobytes())
         write_whole(part(p.seed), json.dumps(_record(p, name)).encode())
-    records = [json.loads(part(s).read_text()) for s in range(seed, seed + n)]
+    records = [json.loads(part(s).read_text()) for s in seeds]
     write_whole(out/'annotations.json', json.dumps(_coco(records)).encode())
     return out/'annotations.json'
 
