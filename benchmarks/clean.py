@@ -1,6 +1,6 @@
 """clean.py: false alarms on documents without a redaction.
 
-100 pages made by redaction.synth from seeds never used in training, and 20 PDFs made here with matplotlib: tables, forms, charts, photographs, dark headers, as vector graphics. Prints each page on which something is found; the
+100 pages made by redaction.synth from seeds never used in training, and 20 PDFs made here with matplotlib: tables, forms, charts, photographs, dark headers, as vector graphics. With --printed N as many PDFs more that Chromium prints (printed.py). Prints each page on which something is found; the
 pictures of those go to --out."""
 import argparse, io, time
 from pathlib import Path
@@ -67,18 +67,24 @@ def document(seed):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--pages', type=int, default=100); ap.add_argument('--pdfs', type=int, default=20); ap.add_argument('--out', type=Path); ap.add_argument('--seed', type=int, default=900_000)
+    ap.add_argument('--pages', type=int, default=100); ap.add_argument('--pdfs', type=int, default=20); ap.add_argument('--printed', type=int, default=0); ap.add_argument('--out', type=Path); ap.add_argument('--seed', type=int, default=900_000)
     a = ap.parse_args()
     from redaction.predict import Predictor
     from redaction.synth import make_page
-    p, alarms, n = Predictor(), 0, 0
-    for name, src in [*((f'made{i}', make_page(a.seed + i, clean=True).image) for i in range(a.pages)), *((f'pdf{i}', document(a.seed + i)) for i in range(a.pdfs))]:
-        for page in p.detect(src, keep_images=True):
-            n += 1
-            if not len(page.detections): continue
-            alarms += 1; print(f'{name} page {page.number}: {len(page.detections)} boxes, scores {page.detections.score.round(2)}, {page.detections}')
-            if a.out: a.out.mkdir(parents=True, exist_ok=True); page.show(1000).save(a.out/f'{name}-{page.number}.png')
-    print(f"{time.strftime('%Y-%m-%d')}: alarms on {alarms} of {n} clean pages ({a.pages} made, {a.pdfs} PDFs)")
+    from printed import documents
+    p, counts = Predictor(), {}
+    groups = dict(made=lambda: (make_page(a.seed + i, clean=True).image for i in range(a.pages)), pdf=lambda: (document(a.seed + i) for i in range(a.pdfs)), printed=lambda: documents(a.seed + i for i in range(a.printed)) if a.printed else ())
+    for group, sources in groups.items():
+        n = alarms = 0
+        for i, src in enumerate(sources()):
+            for page in p.detect(src, keep_images=True):
+                n += 1
+                if not len(page.detections): continue
+                alarms += 1; print(f'{group}{i} page {page.number}: {len(page.detections)} boxes, scores {page.detections.score.round(2)}, {page.detections}')
+                if a.out: a.out.mkdir(parents=True, exist_ok=True); page.show(1000).save(a.out/f'{group}{i}-{page.number}.png')
+        if n: counts[group] = f'{alarms} of {n}'
+    said = dict(made='made pages', pdf=f'pages of {a.pdfs} PDFs', printed=f'pages of {a.printed} printed PDFs')
+    print(f"{time.strftime('%Y-%m-%d')}: alarms on {', '.join(f'{c} {said[g]}' for g, c in counts.items())}")
 
 
 if __name__ == '__main__': main()

@@ -83,7 +83,7 @@ def candidates(
     shape = np.stack([*_nearest(boxes * STRIDE, s.fills, s.filled), *_nearest(boxes * STRIDE, s.frames, s.square)], 1)
     return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape, lines=lines_about(s.darkest, boxes * STRIDE))
 
-# %% ../nbs/02_judge.ipynb #9687c0d6
+# %% ../nbs/02_judge.ipynb #15d3db42
 def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.ndarray]:
     "Columns about the pixels of a page within boxes and in the bands along their sides; boxes (n, 4) and bands (n, 4, 4) in map pixels"
     gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY); size = (page.shape[1] // STRIDE, page.shape[0] // STRIDE)
@@ -96,14 +96,18 @@ def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.n
     spread = np.sqrt(np.maximum(_box_mean(squares, core) - mean ** 2, 0))
     shares = [_box_mean(t, core) / 255 for t in (d, *(cv2.integral(m) for m in (cv2.compare(shade, 235, cv2.CMP_GT), cv2.inRange(shade, 91, 219), edge)))]   # sums of whole numbers
     around = [_box_mean(t, bands[:, j]) / k for t, k in ((i, 1), (d, 255)) for j in range(4)]
-    return [mean, spread, *shares, _box_mean(cv2.integral(color), core), *around]
+    return [mean, spread, *shares, _box_mean(cv2.integral(color), core), *around, *(_box_mean(d, b) / 255 for b in _beside(boxes))]
 
 def _bands_around(boxes: np.ndarray, wide: float = 4.) -> np.ndarray:
     "The bands outside of each side, left, top, right, bottom, shape (n, 4, 4)"
     x0, y0, x1, y1 = boxes.T; g = 1.
     return np.stack([np.stack(b, 1) for b in ((x0 - wide, y0, x0 - g, y1), (x0, y0 - wide, x1, y0 - g), (x1 + g, y0, x1 + wide, y1), (x0, y1 + g, x1, y1 + wide))], 1)
 
-# %% ../nbs/02_judge.ipynb #b6199d16
+def _beside(boxes: np.ndarray, near: float = 5., far: float = 45.) -> tuple[np.ndarray, np.ndarray]:
+    "Where the words before and behind a box stand, if it stands in a line of text or behind a label, shape (n, 4) each"
+    x0, y0, x1, y1 = boxes.T; return np.stack([x0 - far, y0, x0 - near, y1], 1), np.stack([x1 + near, y0, x1 + far, y1], 1)
+
+# %% ../nbs/02_judge.ipynb #a2192acf
 def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray, shade: np.ndarray) -> list[np.ndarray]:
     "Columns about the other candidates of the page"
     wh = boxes[:, 2:] - boxes[:, :2]; area = np.maximum(wh.prod(1), 1e-6); sure = score > .45
@@ -116,7 +120,9 @@ def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray, shade: np.n
     full = (holds & sure[None]) @ area / area
     of = lambda m: (m * score[None]).max(1)
     apart = np.where(alone & sure[None], np.abs(shade[:, None] - shade[None]), 255.)                    # an office fills its boxes with one shade
-    return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full, apart.min(1), (apart < 4).sum(1)]
+    near = lambda k: np.abs(boxes[:, None, k] - boxes[None, :, k]) < 1.5
+    flush, level = alone & near(0), alone & near(1) & near(3)                                           # fields of a form begin on one line, cards stand on one
+    return [alike.sum(1), high.sum(1), np.full(len(boxes), sure.sum()), np.full(len(boxes), score.max()), holds.sum(1), of(holds), within.sum(1), of(within), full, apart.min(1), (apart < 4).sum(1), flush @ score, level @ score]
 
 # %% ../nbs/02_judge.ipynb #6223ff83
 def _twins(boxes: np.ndarray, off: float = 1.5) -> np.ndarray:
@@ -130,10 +136,10 @@ def _of_twins(twins: np.ndarray, v: np.ndarray) -> list[np.ndarray]:
     some = twins.any(1)
     return [np.where(some, np.where(twins, v[None], -np.inf).max(1) - v, 0), np.where(some, v - np.where(twins, v[None], np.inf).min(1), 0)]
 
-# %% ../nbs/02_judge.ipynb #08433a78
-COMPANY: tuple[str, ...] = ('alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full', 'shade apart', 'of one shade')  # Columns of `_company`
+# %% ../nbs/02_judge.ipynb #cf685d2d
+COMPANY: tuple[str, ...] = ('alike', 'as high', 'sure', 'best', 'holds', 'best held', 'within', 'best around', 'full', 'shade apart', 'of one shade', 'flush', 'level')  # Columns of `_company`
 FEATURES: tuple[str, ...] = ('score', 'filled', 'through', 'side 1', 'side 2', 'side 3', 'side 4', *(f'as {k}' for k in KINDS), 'kind', 'width', 'height', 'share', 'aspect', 'x0', 'y0', 'x1', 'y1',
-    'shade', 'spread', 'dark', 'light', 'middling', 'edges', 'colour', *(f'{w} {s}' for w in ('shade', 'dark') for s in ('left', 'above', 'right', 'below')), 'two-toned',
+    'shade', 'spread', 'dark', 'light', 'middling', 'edges', 'colour', *(f'{w} {s}' for w in ('shade', 'dark') for s in ('left', 'above', 'right', 'below')), 'words before', 'words behind', 'two-toned',
     *COMPANY, 'twins', 'more in a twin', 'less in a twin', 'fill', 'filled alone', 'frame', 'square', *(f'line {i}' for i in range(1, 5)), *(f'goes on {i}' for i in range(1, 5)))  # Columns of `describe`
 
 def describe(
@@ -336,10 +342,10 @@ def same_paint(
     kept = found[np.array([i not in drop for i in range(len(b))], bool)]
     return Detections.merge([kept, Detections(np.array([p for p, *_ in new]), [s for _, s, _ in new], [k for *_, k in new])])
 
-# %% ../nbs/02_judge.ipynb #22571ebf
+# %% ../nbs/02_judge.ipynb #cea93d52
 def doubted(
     score: np.ndarray,    # Of the boxes of a page, shape (n,)
-    sure: float = .85,    # What the best of them should have
+    sure: float = .8,     # What the best of them should have
     share: float = .5,    # What the boxes of a page without such a one count for
 )->np.ndarray:            # Scores, shape (n,)
     "Make all boxes of a page less likely where none of them is sure"

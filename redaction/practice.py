@@ -74,7 +74,7 @@ def _border(r: np.random.Generator, dark: bool) -> dict:
     if not dark and r.random() < .12: return dict(fill=_gray(r, 238, 252), edge=None, texture='faint', where='left')
     return dict(fill=None if r.random() < .5 else (255, 255, 255), texture='clouds' if r.random() < .1 else '', **_outline(r, dark))
 
-# %% ../nbs/12_practice.ipynb #f43cd93e
+# %% ../nbs/12_practice.ipynb #c8a51dcb
 def practice(
     rng: np.random.Generator,
     kind: str,           # One of `KINDS`
@@ -85,7 +85,7 @@ def practice(
     if kind not in KINDS: raise ValueError(f'Unknown kind {kind!r}. Valid kinds: {", ".join(KINDS)}')
     d = dict(pad=(float(rng.uniform(-.05, .5)), float(rng.choice([-.12, -.05, 0, .04, .12, .25]))))
     d |= dict(black=_black, gray=_grayish, color=_color, border=_border)[kind](rng, dark)
-    share = dict(black=.25, gray=.6, color=.65, border=.55)[kind]
+    share = dict(black=.4, gray=.6, color=.65, border=.55)[kind]
     if rng.random() < share or d.get('texture') in ('dots', 'faint'):
         big = float(px * rng.uniform(1.05, 1.4)) if d.get('texture') == 'faint' else float(rng.choice([0, px * .6, px * .8, px]))
         d |= dict(codes=CODES[int(rng.integers(len(CODES)))], code_px=big, where=d.get('where') or str(rng.choice(['center', 'left', 'corner', 'over', 'beside'], p=[.45, .2, .12, .13, .1])))

@@ -20,7 +20,7 @@ from .detect import find, fit, load_net, make_net, save_net
 from .judge import HOPELESS, Examples, Judge, grow, load_judge, look_again, save_judge
 from .evaluate import Gold, best_threshold, coco_map, read_gold, score_pages
 
-# %% ../nbs/27_recipe.ipynb #184dd885
+# %% ../nbs/27_recipe.ipynb #7b5ccdc7
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),
                                             finetune=('epochs', 'crops', 'crop', 'lr', 'mix'), evaluate=('folds',))
 
@@ -32,7 +32,7 @@ def check_params(
     for section, keys in SECTIONS.items():
         missing = [k for k in keys if k not in (params.get(section) or {})]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
-    for section in ('finetune', 'final', 'settle', 'widen'):
+    for section in ('finetune', 'final', 'settle', 'widen', 'harden'):
         drawn = (params.get(section) or {}).get('drawn')
         if drawn is not None and not (isinstance(drawn, list) and len(drawn) == 2 and all(isinstance(v, int) for v in drawn) and 0 <= drawn[0] < drawn[1]): raise SettingsError(f'params: {section}.drawn is {drawn!r}; valid are two whole numbers, from and to, such as [0, 1000]')
     return params
@@ -86,7 +86,7 @@ def hard_pages(
     except (OSError, ValueError) as e: raise SettingsError(f'params: hard is {params["hard"]!r}, which must be a file of seeds, whole numbers with blanks between: {e}') from e
     return read_records(write_dataset(out/'hard', seeds, size=params['synth']['size'], workers=max(1, params['train']['workers']), clean=True), source='hard')
 
-# %% ../nbs/27_recipe.ipynb #a092c047
+# %% ../nbs/27_recipe.ipynb #7f88bc13
 def fine_tune(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run
@@ -94,19 +94,21 @@ def fine_tune(
     path: Path,                # File to write the network to; one that is there is taken as it is
     last: bool = False,        # For the package: what section `final` says overrides `finetune`
 )->Any:                        # The trained network
-    "Fine-tune the base on real pages in a mix with drawn ones, in up to three steps"
+    "Fine-tune the base on real pages in a mix with drawn ones, in up to four steps"
     if path.exists(): return load_net(path)
     t, first, net = params['train'], params['finetune'] | (params.get('final') or {} if last else {}), load_net(out/'base.pt')
-    more, ways = [params[s] for s in ('settle', 'widen') if params.get(s)], [first]
+    more, ways = [params[s] for s in ('settle', 'widen', 'harden') if params.get(s)], [first]
     for m in more: ways.append(ways[-1] | m)
     hard = hard_pages(params, out)
-    for i, (f, to) in enumerate(zip(ways, [*(path.with_suffix(s) for s in ('.tuned.pt', '.settled.pt')[:len(more)]), path]), 1):
+    for i, (f, to) in enumerate(zip(ways, [*(path.with_suffix(s) for s in ('.tuned.pt', '.settled.pt', '.widened.pt')[:len(more)]), path]), 1):
         if to.exists(): net = load_net(to); continue
         drawn = read_records(out/'synth'/'annotations.json', source='synth')[slice(*f.get('drawn') or [None])]; k = max(1, len(drawn) // 20)
         also = hard if 'hard' in f['mix'] else []
         mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in [*real, *also]} | {'synth'}}
+        before = {n: v.clone() for n, v in net.state_dict().items()}
         net = fit(net, [*real, *also, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, tuple(np.broadcast_to(f['crop'], 2).tolist()), f.get('batch') or t['batch'], params['seed'] + i, t['workers'],
                   to.with_suffix('.csv'), tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0., f.get('overprint') or 0.)
+        if keep := f.get('keep'): net.load_state_dict({n: v.lerp(before[n], keep) if v.is_floating_point() else v for n, v in net.state_dict().items()})
         save_net(net, to, params['model'])
     return net
 

@@ -20,7 +20,7 @@ from .draw import Sheet, paste_ink, word_mask
 from .layout import STYLES, odds
 from .practice import outline, plan, practice, redact
 
-# %% ../nbs/13_synth.ipynb #2e23c434
+# %% ../nbs/13_synth.ipynb #b369811f
 @dataclass
 class _Scan:
     "What a page goes through, chosen before it is drawn"
@@ -28,7 +28,7 @@ class _Scan:
 
 def _scan(r: np.random.Generator, style: str, kind: str|None) -> _Scan:
     old = style in ('bulletin', 'cover', 'cable') or (style == 'map' and r.random() < .5)
-    worn = r.random() < (.97 if old else .25 if style in ('chat', 'screen', 'slide') else .62)
+    worn = r.random() < (.97 if old else .25 if style in ('chat', 'screen', 'slide', 'office') else .62)
     after = r.random() < (.85 if old and kind == 'border' else .5)
     bits = worn and r.random() < (.9 if old else .25) and (after or kind != 'color')
     turn = float(r.choice([0, r.normal(0, .25), r.normal(0, .6), r.uniform(-2, 2)], p=[.4, .36, .18, .06])) if worn else 0.
@@ -101,9 +101,10 @@ class SynthPage:
 
     def _repr_png_(self) -> bytes: return Shown(draw_boxes(Image.fromarray(self.image), self.detections, 2), 420)._repr_png_()
 
-# %% ../nbs/13_synth.ipynb #f5ebf13a
+# %% ../nbs/13_synth.ipynb #67c7ffc8
 _SHARES = dict(letter=.11, memo=.08, email=.14, chat=.07, screen=.05, form=.1, table=.08, columns=.04, cable=.05, bulletin=.1,
     cover=.02, map=.04, chart=.09, slide=.03)
+_OFFICE = .15  # Of all pages, in place of one of these
 
 def _blank_sheet(r: np.random.Generator, style: str, size: float) -> Sheet:
     "An empty sheet of a fitting format"
@@ -133,7 +134,7 @@ def _redact_all(sh: Sheet, kinds: list[str], dark: bool, paper: tuple, plain: bo
             box, code = redact(sh.im, rects, p, sh.rng, paper); found.append((box, k, code, outline(rects)))
     return found
 
-# %% ../nbs/13_synth.ipynb #13904427
+# %% ../nbs/13_synth.ipynb #703e6cd4
 def make_page(
     seed: int,             # Same seed, same page
     size: int=1024,        # Long side in pixels
@@ -143,7 +144,8 @@ def make_page(
 )->SynthPage:
     "Draw, redact and wear a page"
     r = np.random.default_rng(seed)
-    style = style or str(r.choice([*_SHARES], p=[*_SHARES.values()]))
+    drawn = str(r.choice([*_SHARES], p=[*_SHARES.values()])) if style is None else style
+    style = style or ('office' if np.random.default_rng([seed, 1]).random() < _OFFICE else drawn)   # decided apart, so that other pages stay as they were
     if style not in STYLES: raise ValueError(f'Unknown style {style!r}. Valid styles: {", ".join(STYLES)}')
     if style in ('bulletin', 'cover') and kind is None and r.random() < .75: kind = 'border'
     if style in ('bulletin', 'map') and clean is None and r.random() < .15: clean = True
