@@ -134,7 +134,7 @@ def _redact_all(sh: Sheet, kinds: list[str], dark: bool, paper: tuple, plain: bo
             box, code = redact(sh.im, rects, p, sh.rng, paper); found.append((box, k, code, outline(rects)))
     return found
 
-# %% ../nbs/13_synth.ipynb #703e6cd4
+# %% ../nbs/13_synth.ipynb #25559a67
 def make_page(
     seed: int,             # Same seed, same page
     size: int=1024,        # Long side in pixels
@@ -144,8 +144,9 @@ def make_page(
 )->SynthPage:
     "Draw, redact and wear a page"
     r = np.random.default_rng(seed)
-    drawn = str(r.choice([*_SHARES], p=[*_SHARES.values()])) if style is None else style
-    style = style or ('office' if np.random.default_rng([seed, 1]).random() < _OFFICE else drawn)   # decided apart, so that other pages stay as they were
+    if style is None:
+        style = str(r.choice([*_SHARES], p=[*_SHARES.values()]))
+        if np.random.default_rng([seed, 1]).random() < _OFFICE: style = 'office'                    # decided apart, so that other pages stay as they were
     if style not in STYLES: raise ValueError(f'Unknown style {style!r}. Valid styles: {", ".join(STYLES)}')
     if style in ('bulletin', 'cover') and kind is None and r.random() < .75: kind = 'border'
     if style in ('bulletin', 'map') and clean is None and r.random() < .15: clean = True
