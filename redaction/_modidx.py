@@ -1298,6 +1298,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.recipe.gather_hard': ('recipe.html#gather_hard', 'redaction/recipe.py'),
                                   'redaction.recipe.grow_judge': ('recipe.html#grow_judge', 'redaction/recipe.py'),
                                   'redaction.recipe.hard_pages': ('recipe.html#hard_pages', 'redaction/recipe.py'),
+                                  'redaction.recipe.hard_seeds': ('recipe.html#hard_seeds', 'redaction/recipe.py'),
                                   'redaction.recipe.judge_pages': ('recipe.html#judge_pages', 'redaction/recipe.py'),
                                   'redaction.recipe.real_data': ('recipe.html#real_data', 'redaction/recipe.py'),
                                   'redaction.recipe.sample_pages': ('recipe.html#sample_pages', 'redaction/recipe.py'),
