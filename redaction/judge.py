@@ -83,7 +83,7 @@ def candidates(
     shape = np.stack([*_nearest(boxes * STRIDE, s.fills, s.filled), *_nearest(boxes * STRIDE, s.frames, s.square)], 1)
     return boxes, {k: v[keep] for k, v in about.items()} | dict(shape=shape, lines=lines_about(s.darkest, boxes * STRIDE))
 
-# %% ../nbs/02_judge.ipynb #15d3db42
+# %% ../nbs/02_judge.ipynb #ebc323e4
 def _inside(page: np.ndarray, boxes: np.ndarray, bands: np.ndarray) -> list[np.ndarray]:
     "Columns about the pixels of a page within boxes and in the bands along their sides; boxes (n, 4) and bands (n, 4, 4) in map pixels"
     gray = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY); size = (page.shape[1] // STRIDE, page.shape[0] // STRIDE)
@@ -104,7 +104,7 @@ def _bands_around(boxes: np.ndarray, wide: float = 4.) -> np.ndarray:
     return np.stack([np.stack(b, 1) for b in ((x0 - wide, y0, x0 - g, y1), (x0, y0 - wide, x1, y0 - g), (x1 + g, y0, x1 + wide, y1), (x0, y1 + g, x1, y1 + wide))], 1)
 
 def _beside(boxes: np.ndarray, near: float = 5., far: float = 45.) -> tuple[np.ndarray, np.ndarray]:
-    "Where the words before and behind a box stand, if it stands in a line of text or behind a label, shape (n, 4) each"
+    "Where the words before and behind a box stand, if it stands in a line of text or behind a label, in map pixels, shape (n, 4) each"
     x0, y0, x1, y1 = boxes.T; return np.stack([x0 - far, y0, x0 - near, y1], 1), np.stack([x1 + near, y0, x1 + far, y1], 1)
 
 # %% ../nbs/02_judge.ipynb #a2192acf
