@@ -11,6 +11,8 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('run', type=Path, help='folder of a finished run'); ap.add_argument('--pages', type=int, default=3000); ap.add_argument('--seed', type=int, default=3_000_000, help='of the first page')
     a = ap.parse_args()
+    missing = [f for f in ('fold0.q.onnx', 'judge0.json') if not (a.run/f).exists()]
+    if missing: ap.error(f'{a.run}: {" and ".join(missing)} not there; it must be the folder of a run that `redaction train` finished, with export.bits 8')
     from rich.console import Console
     from rich.progress import track
     from redaction.boxes import prepare
