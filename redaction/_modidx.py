@@ -511,6 +511,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.detect.conv': ('detect.html#conv', 'redaction/detect.py'),
                                   'redaction.detect.find': ('detect.html#find', 'redaction/detect.py'),
                                   'redaction.detect.fit': ('detect.html#fit', 'redaction/detect.py'),
+                                  'redaction.detect.knows_bfloat': ('detect.html#knows_bfloat', 'redaction/detect.py'),
                                   'redaction.detect.learner': ('detect.html#learner', 'redaction/detect.py'),
                                   'redaction.detect.load_net': ('detect.html#load_net', 'redaction/detect.py'),
                                   'redaction.detect.make_net': ('detect.html#make_net', 'redaction/detect.py'),

@@ -71,6 +71,7 @@ def open_graph(
     import onnxruntime as ort
     opts = ort.SessionOptions(); opts.intra_op_num_threads, opts.inter_op_num_threads, opts.log_severity_level = threads, 1, 3
     opts.enable_cpu_mem_arena = opts.enable_mem_pattern = False  # pages differ in size; both would keep memory for each
+    opts.add_session_config_entry('session.x64quantprecision', '1')  # without it, sums of products of bytes overflow on processors that lack VNNI
     return ort.InferenceSession(str(path), opts, providers=['CPUExecutionProvider'])
 
 # %% ../nbs/30_predict.ipynb #bd4f3659
