@@ -45,7 +45,8 @@ def chart(r):
     n, c = r.randint(5, 12), r.choice(DARK); w = 500 / n
     def standing(i): h = r.randint(10, 160); return f'<rect x="{30 + i * w:.0f}" y="{180 - h}" width="{w * r.uniform(.5, .9):.0f}" height="{h}" fill="{c}"/>'
     def lying(i): return f'<text x="0" y="{20 + i * 16}" font-size="10">{words(r, 1)}</text><rect x="80" y="{10 + i * 16}" width="{r.randint(10, 400)}" height="12" fill="{c}"/>'
-    return f'<svg width="560" height="210">{"".join(map(standing if r.random() < .6 else lying, range(n)))}<line x1="28" y1="205" x2="540" y2="205" stroke="black"/></svg><p><i>Figure {r.randint(1, 9)}. {words(r, 5)}</i></p>'
+    bar, axis = (standing, 'x1="28" y1="181" x2="540" y2="181"') if r.random() < .6 else (lying, 'x1="79" y1="6" x2="79" y2="205"')
+    return f'<svg width="560" height="210">{"".join(map(bar, range(n)))}<line {axis} stroke="black"/></svg><p><i>Figure {r.randint(1, 9)}. {words(r, 5)}</i></p>'
 
 
 def listing(r):
