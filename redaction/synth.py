@@ -214,17 +214,18 @@ def write_dataset(
     size: int=1024,        # Long side in pixels
     workers: int=1,        # Processes
     progress: bool=True,   # Show a bar
-    clean: bool|None=None, # As for `make_page`; a folder is for one choice
+    clean: bool|None=None, # As for `make_page`; names say which
 )->Path:                   # The annotations
     "Write a data set of made pages; stopped runs can be repeated and go on"
     from rich.progress import track
     if isinstance(n, int) and n < 0: raise ValueError(f'The number of pages can\'t be negative, got {n}')
     seeds = range(seed, seed + n) if isinstance(n, int) else list(n)
     out = Path(out); (out/'images').mkdir(parents=True, exist_ok=True); (out/'parts').mkdir(exist_ok=True)
-    part = lambda s: out/'parts'/f'{s:07d}-{size}.json'
+    way = {None: '', True: '-clean', False: '-redacted'}[clean]
+    part = lambda s: out/'parts'/f'{s:07d}-{size}{way}.json'
     todo = [s for s in seeds if not part(s).exists()]
     for p in track(make_pages(todo, workers if workers > 1 else 0, size=size, clean=clean), 'making pages', len(todo), disable=not progress):
-        name = f'{p.seed:07d}.' + ('png' if p.seed % 4 == 0 else 'jpg')
+        name = f'{p.seed:07d}{way}.' + ('png' if p.seed % 4 == 0 else 'jpg')
         opts = [] if p.seed % 4 == 0 else [cv2.IMWRITE_JPEG_QUALITY, 92]
         write_whole(out/'images'/name, cv2.imencode(Path(name).suffix, p.image[..., ::-1], opts)[1].tobytes())
         write_whole(part(p.seed), json.dumps(_record(p, name)).encode())
