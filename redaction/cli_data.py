@@ -24,6 +24,13 @@ def _data(folder: Optional[Path]) -> Path:
     from redaction.ingest import INGEST
     return Path(section('ingest', INGEST, folder=folder and str(folder))['folder'])
 
+def _begun(folder: Optional[Path]) -> Path:
+    "The folder of the data, which must have a catalogue"
+    from redaction.core import SettingsError
+    path = _data(folder)
+    if not (path/'catalogue.db').is_file(): raise SettingsError(f'{path}: no catalogue.db here; name the folder that has one, or begin one with redaction ingest --data {path}')
+    return path
+
 @app.command()
 def ingest(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€¦', help='Sources of settings.ini; all when not given.')] = None, data: Data = None) -> None:
     "Fetch what is new from the sources of settings.ini.\n\nExample: redaction ingest --data data/all"
@@ -43,7 +50,7 @@ def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€
         from redaction.catalogue import Catalogue
         from redaction.ingest import render_pages
         from redaction.merge import listing
-        folder = _data(data)
+        folder = _begun(data)
         with Catalogue(folder/'catalogue.db') as cat: done = render_pages(cat, folder); listing(cat, 'pages', folder/'pages.jsonl')
     for o in done: print(one_line(f'{o.what}: {o.address}' + (f': {o.why}' if o.why else '')))
 
@@ -61,7 +68,7 @@ def annotate(
 ) -> None:
     "Label pages in the browser, starting from the model's proposals.\n\nExample: redaction annotate --who ann --how uncertain"
     with usage('app'):
-        folder = _data(data)
+        folder = _begun(data)
         if out is not None: return print(_write_labels(folder, out))
         from redaction.labeller import annotate_folder
         from redaction.predict import Predictor
@@ -72,8 +79,10 @@ def _write_labels(folder: Path, out: Path) -> str:
     "Write the catalogue's labels as COCO; what was written, in words"
     from redaction.annotate import to_records
     from redaction.catalogue import Catalogue
+    from redaction.dataset import LabelError
     from redaction.labels import write_coco
     with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages')
+    if not records: raise LabelError(f'{folder}: nobody has labelled a page yet; {out} is left as it is')
     return f'{write_coco(records, out)}: {len(records)} pages, {sum(len(r.xyxy) for r in records)} boxes'
 
 # %% ../nbs/61_cli_data.ipynb #90e2be9f

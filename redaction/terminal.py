@@ -162,7 +162,7 @@ def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callb
 # %% ../nbs/60_terminal.ipynb #4e29dfa2
 Paths = Annotated[list[Path], typer.Argument(metavar='PATH', help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
-Dpi = Annotated[Optional[float], typer.Option(min=1, help='Resolution for PDF pages; what the model needs when not given.')]
+Dpi = Annotated[Optional[float], typer.Option(min=1, max=2400, help='Resolution for PDF pages; what the model needs when not given.')]
 Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]
 Model = Annotated[Optional[Path], typer.Option(metavar='DIR', help='Folder of a model package; the one shipped when not given.')]
 Password = Annotated[Optional[str], typer.Option(envvar='REDACTION_PASSWORD', help='For encrypted PDFs.')]
