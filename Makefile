@@ -39,7 +39,7 @@ demo: .demo/installed
 
 install: .venv/installed
 
-test: gates notebooks pytest
+test: gates lint notebooks pytest
 	@if [ -n "$$CI" ]; then $(MAKE) --no-print-directory gate-tree; fi
 
 gates: install gate-tree gate-clean gate-export gate-readme
@@ -86,7 +86,7 @@ docs: install
 	$(BIN)/nbdev-docs
 
 lint: install
-	$(BIN)/ruff check redaction nbs tests tools setup.py
+	$(BIN)/ruff check redaction nbs tests tools benchmarks app.py setup.py
 
 clean:
 	rm -rf build dist demo-out _docs _proc .demo .pytest_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from .boxes import MULTIPLE, prepare
 from .core import DocumentError, ModelError, section, settings, sha256
 from .pages import open_document
-from .predict import WORKER, Predictor, lost_reason, open_graph
+from .predict import WORKER, Predictor, _fingerprint, lost_reason, open_graph
 
 # %% ../nbs/31_classifier.ipynb #a4b6b15b
 def fit_page(
@@ -229,9 +229,10 @@ def classifying_worker(
     import warnings
     warnings.simplefilter('ignore')                                # libraries' remarks on odd files; what matters becomes an error
     c = Classifier(model or None); p = Predictor(**changes) if detector or (detector is None and c.package.together is not None) else None
+    most = settings(**changes)['max_bytes']
     def work(src: str, tick: Callable) -> ClassifiedDocument:
         try: return classify_document(src, c, password, p, tick, **changes)
-        except DocumentError as e: return ClassifiedDocument(src, error=str(e), error_code=e.code, model=c.package.name)
+        except DocumentError as e: return ClassifiedDocument(src, _fingerprint(src, most), error=str(e), error_code=e.code, model=c.package.name)
     return work
 
 # %% ../nbs/31_classifier.ipynb #62353534
@@ -250,7 +251,7 @@ def classify_safely(
             try: yield pool.call(src)
             except WorkerError as e:
                 code, why = lost_reason(e, cfg['max_seconds'])
-                yield ClassifiedDocument(src, error=f'{src}: {why}', error_code=code, model=name)
+                yield ClassifiedDocument(src, _fingerprint(src, cfg['max_bytes']), error=f'{src}: {why}', error_code=code, model=name)
 
 # %% ../nbs/31_classifier.ipynb #c3e6b8d6
 FIELDS: tuple[str, ...] = ('document', 'page', 'label', 'probability', 'dark_box', 'detector', 'error')  # Columns of the CSV
@@ -297,7 +298,7 @@ def classify(
     file: TextIO | None = None,         # Where to write; the standard output when None
 )->int:                                 # 0, or 1 where a document could not be read
     "Print the probability that each page is redacted"
-    from redaction.terminal import find_documents, say
+    from redaction.terminal import list_documents, say
     writers = dict(table=write_table, json=write_json, csv=write_csv)
     if format not in writers: raise ValueError(f'Unknown format {format!r}. Valid formats: {", ".join(writers)}')
     load_classifier(model); failed = []
@@ -305,5 +306,5 @@ def classify(
         for d in documents:
             if d.error: failed.append(d); say(d.error)
             yield d
-    writers[format](heed(classify_safely(find_documents(paths), model, detector, password)), file or sys.stdout)
+    writers[format](heed(classify_safely(list_documents(paths), model, detector, password)), file or sys.stdout)
     return 1 if failed else 0

@@ -57,32 +57,32 @@ def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€
 # %% ../nbs/61_cli_data.ipynb #45f3b5fc
 @app.command()
 def annotate(
-    who: Annotated[str, typer.Option(help='Your name; kept with every answer.', prompt='Your name')],
+    who: Annotated[Optional[str], typer.Option(help='Your name; kept with every answer, asked for when not given.')] = None,
     data: Data = None,
     n: Annotated[Optional[int], typer.Option('-n', min=1, help='Pages to label in one go.')] = None,
     how: Annotated[Optional[str], typer.Option(help='random, uncertain or disagree.')] = None,
     model: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Model that proposes; the one shipped when not given.')] = None,
     other: Annotated[Optional[Path], typer.Option(metavar='DIR', help='A second model, for --how disagree.')] = None,
-    out: Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help='Write the labels as COCO instead of opening the page.')] = None,
+    out: Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help="Write labels as COCO instead of opening the page: of --who, or everybody's.")] = None,
     browser: Annotated[bool, typer.Option(help='Open a browser.')] = True,
 ) -> None:
     "Label pages in the browser, starting from the model's proposals.\n\nExample: redaction annotate --who ann --how uncertain"
     with usage('app'):
         folder = _begun(data)
-        if out is not None: return print(_write_labels(folder, out))
+        if out is not None: return print(_write_labels(folder, out, who))
         from redaction.labeller import annotate_folder
         from redaction.predict import Predictor
         ask = lambda m: (lambda p: lambda im, t=None: p.images([im], t)[0])(Predictor(m))
-        annotate_folder(folder, who, ask(model), ask(other) if other else None, browser=browser, n=n, how=how)
+        annotate_folder(folder, who or typer.prompt('Your name'), ask(model), ask(other) if other else None, browser=browser, n=n, how=how)
 
-def _write_labels(folder: Path, out: Path) -> str:
-    "Write the catalogue's labels as COCO; what was written, in words"
+def _write_labels(folder: Path, out: Path, who: Optional[str] = None) -> str:
+    "Write one person's labels, or everybody's, as COCO; what was written, in words"
     from redaction.annotate import to_records
     from redaction.catalogue import Catalogue
     from redaction.dataset import LabelError
     from redaction.labels import write_coco
-    with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages')
-    if not records: raise LabelError(f'{folder}: nobody has labelled a page yet; {out} is left as it is')
+    with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages', labeller=who)
+    if not records: raise LabelError(f"{folder}: {who or 'nobody'} has {'not ' if who else ''}labelled a page yet; {out} is left as it is")
     return f'{write_coco(records, out)}: {len(records)} pages, {sum(len(r.xyxy) for r in records)} boxes'
 
 # %% ../nbs/61_cli_data.ipynb #90e2be9f

@@ -10,14 +10,14 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Dpi, Format, Model, Password, Paths, Threshold, app, find_documents, one_line, say, usage
+from .terminal import Dpi, Format, Model, Password, Paths, Threshold, app, list_documents, one_line, say, usage
 
 # %% ../nbs/62_cli_run.ipynb #f8698439
 @app.command()
 def scan(
     sources: Annotated[list[str], typer.Argument(metavar='SOURCE…', help='Folders, files, globs, lists (@list.txt), zip and tar archives.')],
     out: Annotated[Path, typer.Option(metavar='DIR', file_okay=False, help='Folder for the tables; the same one goes on where it was left.')],
-    workers: Annotated[Optional[int], typer.Option(min=1, help='Processes; from the settings when not given.')] = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, max=1024, help='Processes; from the settings when not given.')] = None,
     engine: Annotated[str, typer.Option(help='local, or ray for a cluster.')] = 'local',
     address: Annotated[Optional[str], typer.Option(help='Of a Ray cluster; one on this machine when not given.')] = None,
     threshold: Threshold = None, dpi: Dpi = None, model: Model = None, password: Password = None,
@@ -36,11 +36,11 @@ def report(
     source: Annotated[Path, typer.Argument(metavar='SOURCE', exists=True, help='JSON Lines of `redaction detect`, or the folder of a scan.')],
     out: Annotated[Path, typer.Option(metavar='FILE', dir_okay=False, help='HTML file to write; its tables go beside it.')] = Path('report.html'),
     title: Annotated[Optional[str], typer.Option(help='Of the report.')] = None,
-    files: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Where the documents are, for pictures of the most redacted pages.')] = None,
+    files: Annotated[Optional[Path], typer.Option(metavar='DIR', exists=True, file_okay=False, help='Where the documents are, for pictures of the most redacted pages.')] = None,
     text: Annotated[bool, typer.Option(help='Show text that can be read under redactions.')] = True,
 ) -> None:
     "Make one HTML page of what was found, that opens without the internet.\n\nExample: redaction report found.jsonl --out report.html"
-    with usage():
+    with usage('scan'):
         from redaction.report import write_report
         print(write_report(source, out, title, files, text))
 
@@ -54,7 +54,7 @@ def leaks(
     with usage():
         from redaction.leaks import find_leaks_safely
         if format not in ('table', 'json'): raise typer.BadParameter('must be table or json', param_hint='--format')
-        found, failed, n = find_leaks_safely(find_documents(paths), model, password=password, text=text), 0, 0
+        found, failed, n = find_leaks_safely(list_documents(paths), model, password=password, text=text), 0, 0
         if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
         for d in found:
             if d.error: failed += 1; say(d.error)

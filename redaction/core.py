@@ -10,8 +10,9 @@ __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError'
            'section', 'sections', 'write_whole']
 
 # %% ../nbs/00_core.ipynb #465846ae
-import configparser, hashlib, io, json
+import configparser, hashlib, io, json, re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Sequence
 import numpy as np
@@ -404,12 +405,12 @@ _TYPES = {k: type(v) for k, v in DEFAULTS.items()}
 # %% ../nbs/00_core.ipynb #adfcc736
 def find_settings(
     start: str | Path = '.',  # Directory the search begins in
-)->Path | None:               # The nearest `settings.ini` upwards that has a section [DEFAULT], or None
+)->Path | None:               # The nearest `settings.ini` upwards that has a section, or None
     "Find the settings file that holds for a directory"
     start = Path(start).resolve()
     for d in [start, *start.parents]:
         f = d/'settings.ini'
-        if f.is_file() and f.stat().st_size < 1_000_000 and '[DEFAULT]' in f.read_text(encoding='utf-8', errors='replace'): return f
+        if f.is_file() and f.stat().st_size < 1_000_000 and re.search(r'^\[.+\]', f.read_text(encoding='utf-8', errors='replace'), re.M): return f
     return None
 
 # %% ../nbs/00_core.ipynb #1c65655b
@@ -425,6 +426,8 @@ def settings(
         try: cfg = Config(path.parent, path.name, interpolation=None)
         except (configparser.Error, UnicodeDecodeError) as e: raise SettingsError(f'{path}: not a settings file with a section [DEFAULT]: {e}') from e
         got = {k: cfg[k] for k in cfg.d if k in DEFAULTS}
+        for k in cfg.d.keys() - DEFAULTS.keys():
+            if near := get_close_matches(k, DEFAULTS, 1, .8): raise SettingsError(f'{path}: unknown setting {k!r} in section [DEFAULT]; did you mean {near[0]!r}?')
     return {k: _setting(k, v, path) for k, v in {**DEFAULTS, **got, **{k: v for k, v in changes.items() if v is not None}}.items()}
 
 def _setting(key: str, value: Any, path: Path | None) -> Any:

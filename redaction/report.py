@@ -72,8 +72,8 @@ class Sources:
 
     def find(self, doc: dict) -> str | None:
         "Path of an unchanged source"
-        path = self.folder/doc['document']
-        try: return str(path) if doc['sha256'] and path.is_file() and sha256(path) == doc['sha256'] else None
+        parts = Path(doc['document']).parts  # a name may begin with the folder itself, as `arch/a.pdf` in arch
+        try: return next((str(p) for k in range(len(parts)) if (p := self.folder.joinpath(*parts[k:])).is_file() and sha256(p) == doc['sha256']), None) if doc['sha256'] else None
         except (OSError, ValueError): return None
 
     def facts(self, doc: dict) -> dict[str, Any]:

@@ -6,22 +6,22 @@
 __all__ = ['RAW', 'Threshold', 'Dpi', 'Name', 'Password', 'Number', 'Redaction', 'PageFound', 'DocumentFound', 'PageClass',
            'ModelName', 'ModelInfo', 'State', 'ErrorDetail', 'ErrorBody', 'Invalid', 'SlowUpload', 'WrongType', 'NoKey',
            'JsonLines', 'log_config', 'say', 'Gateway', 'Upload', 'plain_name', 'read_upload', 'attend', 'make_app',
-           'run_app', 'serve']
+           'check_address', 'run_app', 'serve']
 
 # %% ../nbs/41_serve.ipynb #2fabd14a
-import asyncio, hmac, json, logging, re, signal, threading, time, traceback, uuid
+import asyncio, hmac, json, logging, re, signal, socket, threading, time, traceback, uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, AsyncIterator, BinaryIO, Callable, Literal, NamedTuple
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
-from .core import RedactionError
+from .core import RedactionError, SettingsError
 from .limits import Cancelled, ServiceError, Starting, TooLarge, status_of
 from .service import Service
 
@@ -336,6 +336,9 @@ def _add_states(app: FastAPI, service: Service) -> None:
     @app.get('/api/v1/model', response_model=ModelInfo, summary='The model that answers', dependencies=_check_key(keys) + only, responses=_responses(*[401] * bool(keys), 422, 503))
     async def model(): return JSONResponse(service.model())
 
+    @app.get('/openapi.json', include_in_schema=False)
+    async def described(): return RedirectResponse('/api/openapi.json')  # the page that is mounted beside has one of its own, of its internals
+
     @app.get('/healthz', response_model=State, summary='The process lives', dependencies=only, responses=_responses(422))
     async def healthz(): return JSONResponse(dict(status='ok'))
 
@@ -379,12 +382,23 @@ def make_app(
     return app
 
 # %% ../nbs/41_serve.ipynb #de0b0105
+def check_address(
+    host: str,   # Name or address to listen at
+    port: int,
+)->None:
+    "Say in time that nothing can listen there"
+    try:
+        family, *_, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(at[:2], family=family).close()
+    except OSError as e: raise SettingsError(f"can't listen at {host}, port {port}: {e.strerror}; name another --host or --port") from None
+
 def run_app(
     app: FastAPI,  # Made by `make_app`, perhaps with a page mounted on it
 )->None:
     "Run an application until it is told to stop"
     import uvicorn
     cfg, service = app.state.service.settings, app.state.service
+    check_address(cfg['host'], cfg['port'])
     if hasattr(signal, 'SIGHUP') and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=service.reload, daemon=True).start())
     uvicorn.Server(uvicorn.Config(app, cfg['host'], cfg['port'], log_config=log_config(), access_log=False, server_header=False, timeout_graceful_shutdown=30)).run()

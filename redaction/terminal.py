@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ENDINGS', 'COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents',
-           'one_line', 'say', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many', 'Format', 'main',
-           'usage']
+           'list_documents', 'one_line', 'say', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many',
+           'Format', 'main', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import os, sys
@@ -28,6 +28,15 @@ def find_documents(
     for p in map(Path, paths):
         if p.is_dir(): yield from _in_folder(p, seen - {os.path.realpath(p)})
         else: yield p
+
+def list_documents(
+    paths: Iterable[str | Path],          # Files and folders
+    leave_out: Iterable[str | Path] = (), # Folders that are not entered
+)->list[Path]:                            # As `find_documents` yields them; where there are none, it is said
+    "The documents a command looks at"
+    paths = list(paths); files = list(find_documents(paths, leave_out))
+    if not files: say(f'no documents in {", ".join(map(str, paths))}')
+    return files
 
 def _in_folder(folder: Path, seen: set[str]) -> Iterator[Path]:
     denied: list[Path] = []
@@ -160,7 +169,11 @@ def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callb
     "\b\nFind what has been blacked out in documents.\nExample: redaction detect letter.pdf scans/ --format json > found.jsonl"
 
 # %% ../nbs/60_terminal.ipynb #4e29dfa2
-Paths = Annotated[list[Path], typer.Argument(metavar='PATH', help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
+def _named(text: str) -> Path:
+    if not text: raise typer.BadParameter('an empty name; a variable may be unset')
+    return Path(text)
+
+Paths = Annotated[list[Path], typer.Argument(metavar='PATH', parser=_named, help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
 Dpi = Annotated[Optional[float], typer.Option(min=1, max=2400, help='Resolution for PDF pages; what the model needs when not given.')]
 Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]
@@ -175,6 +188,7 @@ def usage(
     "What goes wrong before any document is looked at is wrong usage"
     from redaction.core import RedactionError
     try: yield
+    except BrokenPipeError: raise
     except (RedactionError, OSError) as e: say(e); raise typer.Exit(2) from None
     except ModuleNotFoundError as e:
         if not extra or (e.name or '').startswith('redaction'): raise

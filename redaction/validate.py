@@ -314,7 +314,7 @@ def validate_drawn(
 def validate_files(
     labels: Sequence[str | Path],         # COCO files
     images: Sequence[str | Path] = (),    # Folders of their pictures, besides `images/` beside a file
-    accepted: str | Path | None = None,   # Profile of the accepted version; left out when the file is not there
+    accepted: str | Path | None = None,   # Profile of the accepted version; nothing is learned from it and no drift measured when None
     report: str | Path | None = None,     # HTML file to write
     metrics: str | Path | None = None,    # JSON file of counts to write
     progress: bool = False,               # Show a bar while pictures are opened
@@ -325,7 +325,7 @@ def validate_files(
     sets = [read_frames(f, images) for f in labels]; names = [f for s in sets for f in s.pages.file.unique()]
     if len(set(names)) < len(names): raise ValidationError(f'Two label files are called {max(names, key=names.count)}, so rows could not be told apart; rename one')
     frames = Frames.merge(sets).look(progress)
-    v = validate(frames, read_profile(accepted) if accepted and Path(accepted).is_file() else None, **changes)
+    v = validate(frames, read_profile(accepted) if accepted else None, **changes)
     if report: v.write_report(report)
     if metrics: write_whole(metrics, json.dumps(v.metrics(), indent=1) + '\n')
     return v
