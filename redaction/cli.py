@@ -110,7 +110,10 @@ def train(
     with usage('train'):
         values = read_params(params)
         from redaction.recipe import train as run_recipe
-        print(run_recipe(values, out, lambda text: print(text, file=sys.stderr)))
+        from redaction.track import begin, read_figures
+        with begin(out, values) as run:
+            def log(step: str, row: dict[str, float]): run.log(step, row); say(f"{step}, round {row['epoch'] + 1}: loss {row['train_loss']:.3f}, {row['valid_loss']:.3f} on unseen pages, {row['seconds']:.0f} s")
+            print(run_recipe(values, out, lambda text: print(text, file=sys.stderr), log)); run.finish(read_figures(out))
 
 @app.command()
 def export(
@@ -124,7 +127,7 @@ def export(
         print(export_run(run, out, version))
 
 # %% ../nbs/69_cli.ipynb #c7790f0d
-from . import cli_data, cli_run  # noqa: F401,E402 - their commands join `app`
+from . import cli_data, cli_model, cli_run  # noqa: F401,E402 - their commands join `app`
 
 def command() -> None:
     "What the installed program `redaction` runs: a full disk is told in one line, and a reader that went away (`| head`) in none"

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops',
-           'knows_bfloat', 'BrainFloat', 'Average', 'learner', 'find', 'save_net', 'load_net', 'fit']
+           'knows_bfloat', 'BrainFloat', 'Average', 'Told', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
 # %% ../nbs/22_detect.ipynb #ebd72f37
-import gc, json, warnings
+import gc, json, time, warnings
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -228,6 +229,16 @@ class Average(Callback):
     def after_step(self): self.mean.update_parameters(self.model)
     def after_fit(self): self.model.load_state_dict(self.mean.module.state_dict())
 
+# %% ../nbs/22_detect.ipynb #b2e94d17
+class Told(Callback):
+    "Tell somebody the figures of each epoch"
+    order = 60  # After the recorder has them
+    def __init__(self, tell: Callable[[dict[str, float]], Any]): self.tell = tell
+    def before_epoch(self): self.start = time.perf_counter()
+    def after_epoch(self):
+        said = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.log[1:-1])))  # without the epoch's number and the time in words
+        self.tell(dict(epoch=self.epoch) | said | dict(lr=float(self.opt.hypers[-1]['lr']), seconds=time.perf_counter() - self.start))
+
 # %% ../nbs/22_detect.ipynb #7cc1d358
 def learner(
     dls: Any,                  # From `dataset.dataloaders`
@@ -291,11 +302,12 @@ def fit(
     scales: tuple[float, float] = (.45, 1.4), # Range of the resize of a crop around the model's own size
     paste: float = 0.,            # How often boxes of another page are pasted in first
     overprint: float = 0.,        # How often a real page is redacted once more before that
+    tell: Callable[[dict[str, float]], Any] | None = None, # Told the losses, the rate and the seconds of each round
 )->nn.Module:                     # `net`, with averaged weights, in evaluation mode
     "Train a network on crops"
     from fastai.callback.progress import CSVLogger
     torch.manual_seed(seed)
-    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste, overprint=overprint), net, cbs=[CSVLogger(log.name, append=True)] if log else [], path=log.parent if log else Path('.'))
-    with learn.no_bar(): learn.fit_one_cycle(epochs, lr, pct_start=.15)
+    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste, overprint=overprint), net, cbs=[*([CSVLogger(log.name, append=True)] if log else []), *([Told(tell)] if tell else [])], path=log.parent if log else Path('.'))
+    with learn.no_bar(), (learn.no_logging() if log or tell else nullcontext()): learn.fit_one_cycle(epochs, lr, pct_start=.15)
     net = learn.model.eval(); del learn; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages
     return net

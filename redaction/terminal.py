@@ -166,7 +166,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callback=_version, help='Show the version and exit.')] = False) -> None:
-    "\b\nFind what has been blacked out in documents.\nExample: redaction detect letter.pdf scans/ --format json > found.jsonl"
+    "Find what has been blacked out. Example: redaction detect letter.pdf scans/"
 
 # %% ../nbs/60_terminal.ipynb #4e29dfa2
 def _named(text: str) -> Path:
