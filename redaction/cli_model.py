@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['model_app', 'Models', 'Gold', 'Images', 'release', 'back', 'history', 'runs', 'watch', 'retrain']
 
-# %% ../nbs/63_cli_model.ipynb #56ed6387
+# %% ../nbs/63_cli_model.ipynb #6a5ff5ec
+import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import app, one_line, say, usage
+from .terminal import app, named, one_line, say, usage
 
-# %% ../nbs/63_cli_model.ipynb #4ca1bf41
+# %% ../nbs/63_cli_model.ipynb #3a47df3f
 model_app = typer.Typer(help='Release models, go back, list runs, watch, retrain.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name='model')
-Models = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Registry of models; from the section [release] when not given.')]
+Models = Annotated[Optional[Path], typer.Option(metavar='DIR', parser=named, help='Registry of models; from the section [release] when not given.')]
 Gold = Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help='COCO labels no model was trained on; from the settings when not given.')]
 Images = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Their pictures; images/ beside the labels when not given.')]
 
@@ -29,16 +30,17 @@ def release(
     with usage('train'):
         from redaction.release import Registry, consider
         decision = consider(package, registry := Registry(models), gold, images, dry, why)
-    print(decision)
-    if why and not dry: print(f'released all the same: {why}' if not decision.ships else f'in use: {registry.link}')
-    raise typer.Exit(int(not decision.ships and not (why and not dry)))
+    taken = not dry and bool(decision.ships or why.strip())
+    print(decision); print('\nNothing was changed' if not taken else f'\nIn use now: {registry.link}' + ('' if decision.ships else f', all the same: {one_line(why)}'))
+    raise typer.Exit(int(not decision.ships and not taken))
 
 @model_app.command()
-def back(why: Annotated[str, typer.Option(help='For whoever asks later.', prompt='Why')], models: Models = None) -> None:
+def back(why: Annotated[Optional[str], typer.Option(help='For whoever asks later; asked for when not given.')] = None, models: Models = None) -> None:
     "Go back to the model before.\n\nExample: redaction model back --why 'misses the letters of March'"
     with usage('train'):
         from redaction.release import Registry
-        print(f'in use again: {Registry(models).back(why)}')
+        if why is None and not sys.stdin.isatty(): raise typer.BadParameter('going back needs a reason', param_hint='--why')
+        print(f"in use again: {Registry(models).back(typer.prompt('Why') if why is None else why)}")
 
 @model_app.command()
 def history(models: Models = None) -> None:
@@ -47,7 +49,8 @@ def history(models: Models = None) -> None:
         from redaction.release import Registry
         registry = Registry(models)
         for h in registry.history(): print(one_line(f"{h['at'][:16].replace('T', ' ')}  {h['what']:8}  {h['package']}  {h['who']}" + (f": {h['why']}" if h['why'] else '')))
-    print(f'in use: {registry.current.name}' if registry.current else f'{registry.folder}: no model was released here')
+        now = registry.current
+    print(f'in use: {now.name}' if now else f'{registry.folder}: no model was released here')
 
 # %% ../nbs/63_cli_model.ipynb #85bca5c0
 @model_app.command()
@@ -65,7 +68,7 @@ def runs(
             if between.count(',') != 1: raise typer.BadParameter(f'two names with a comma between, got {between!r}', param_hint='--between')
             for k, a, b in differences(*(read_run(folder/n) for n in between.split(','))): print(one_line(f"{k}: {'–' if a is None else a} | {'–' if b is None else b}"))
 
-# %% ../nbs/63_cli_model.ipynb #afc2b183
+# %% ../nbs/63_cli_model.ipynb #6c7a1dc5
 @model_app.command()
 def watch(
     log: Annotated[Optional[Path], typer.Argument(metavar='[LOG]', dir_okay=False, help='Request log; the one of the section [serve] when not given.')] = None,
@@ -85,10 +88,11 @@ def watch(
     if report:
         with usage('monitor'):
             from redaction.monitor import write_page
-            print(write_page(health, report))
+            if len(health.then) and len(health.now): print(write_page(health, report))
+            else: say(f'{report}: not written; one of the spans has no document that was answered')
     raise typer.Exit(health.status)
 
-# %% ../nbs/63_cli_model.ipynb #3fb7cf0a
+# %% ../nbs/63_cli_model.ipynb #edf887b0
 @model_app.command()
 def retrain(
     params: Annotated[Path, typer.Option(exists=True, dir_okay=False, help='What the experiment varies.')] = Path('params.yaml'),
@@ -101,5 +105,6 @@ def retrain(
         from redaction.cli import read_params
         from redaction.release import Registry
         from redaction.retrain import retrain as whole_way
-        decision = whole_way(read_params(params), Registry(models), folder, gold, images, version, say)
+        if not sys.warnoptions: warnings.simplefilter('ignore')    # torch's remarks on itself
+        decision = whole_way(read_params(params), Registry(models), folder, gold, images, version, lambda text: print(text, file=sys.stderr))
     print(decision); raise typer.Exit(int(not decision.ships))

@@ -6,14 +6,15 @@
 __all__ = ['MONITOR', 'SPREADS', 'ADVICE', 'MonitorError', 'Window', 'distance', 'by_chance', 'Health', 'compare', 'watch',
            'plot', 'write_page']
 
-# %% ../nbs/52_monitor.ipynb #e36a9503
-import json, time
+# %% ../nbs/52_monitor.ipynb #66ac6282
+import json, math, sqlite3, time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterable
 import numpy as np
 from fastcore.basics import patch
-from .core import KINDS, RedactionError, section
+from .core import KINDS, RedactionError, SettingsError, section
 from .requestlog import SCORE_BINS, SHARE_BINS, read_log
 from .release import Bar, Bars
 
@@ -33,7 +34,7 @@ class MonitorError(RedactionError):
     "A log can't be looked at; the message names it"
     code = 'monitor'
 
-# %% ../nbs/52_monitor.ipynb #f066d342
+# %% ../nbs/52_monitor.ipynb #9ff626ac
 SPREADS: dict[str, tuple[str, ...]] = dict(     # Histograms of the log, and the names of their bins
     scores=tuple(f'{a:.1f}–{b:.1f}' for a, b in zip(SCORE_BINS, SCORE_BINS[1:])),
     shares=('none', *(f'to {b:.0%}' for b in SHARE_BINS[2:])),
@@ -45,7 +46,7 @@ class Window:
     rows: list[dict[str, Any]] = field(repr=False)  # Of the log
 
     def __post_init__(self):
-        asked = [r for r in self.rows if r['role'] != 'shadow']
+        asked = [r for r in self.rows if r['role'] != 'shadow' and r['status'] and (r['status'] == 429 or not 400 <= r['status'] < 500)]
         self.answered = [r for r in asked if r['status'] == 200 and r['pages']]
         self.requests, self.agreements = len(asked), [r['agreement'] for r in self.rows if r['agreement'] is not None]
         self.failed = sum(r['status'] >= 500 and r['status'] != 503 for r in asked); self.refused = sum(r['status'] in (429, 503) for r in asked)
@@ -59,21 +60,33 @@ def spread(self: Window,
     "How a figure is spread over the documents"
     out = np.zeros((len(self), len(SPREADS[name])))
     for i, r in enumerate(self.answered):
-        v = json.loads(r[name] or '[]'); out[i] = [v.get(k, 0) for k in KINDS] if isinstance(v, dict) else (v or 0)
+        try: v = json.loads(r[name] or '[]'); out[i] = [v.get(k, 0) for k in KINDS] if isinstance(v, dict) else (v or 0)
+        except (ValueError, TypeError) as e: raise MonitorError(f"the request log has {r[name]!r} as {name}, which is no histogram of {len(SPREADS[name])} bins; was it written by another version?") from e
     return out
+
+@patch
+def marked(self: Window) -> np.ndarray: # Documents without and with a redaction, one row a document, shape (documents, 2)
+    "In which documents something was found"
+    found = np.array([bool(r['boxes']) for r in self.answered], int); return np.eye(2)[found] if len(found) else np.zeros((0, 2))
+
+@patch(as_prop=True)
+def models(self: Window) -> set[str]:
+    "Names of the models that answered"
+    return {r['model'] for r in self.answered if r['model']}
 
 @patch
 def pace(self: Window) -> np.ndarray: # Seconds a page, one for each document
     "How long documents took, without the time they waited for their turn"
     return np.array([(r['total'] - (r['waited'] or 0)) / r['pages'] for r in self.answered if r['total'] is not None])
 
-# %% ../nbs/52_monitor.ipynb #b997b8e7
+# %% ../nbs/52_monitor.ipynb #6a0929bd
 def distance(
     a: np.ndarray,   # Counts, shape (bins,)
     b: np.ndarray,   # Counts, shape (bins,)
-)->float:            # From 0, the same shares, to 1, none in common; 0 where one is empty
+)->float:            # From 0, the same shares, to 1, none in common or only one of them empty
     "Total variation distance of two histograms"
-    return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2) if a.sum() and b.sum() else 0.
+    if not a.sum() or not b.sum(): return float(bool(a.sum()) != bool(b.sum()))
+    return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
 
 def by_chance(
     rows: np.ndarray,  # Counts of the span before, one row a document, shape (documents, bins)
@@ -83,15 +96,17 @@ def by_chance(
 )->float:              # Distance exceeded once in two hundred draws
     "How far apart two spans lie when nothing has changed"
     r, m = np.random.default_rng(seed), len(rows)
+    if not m or not n: return 0.
     draw = lambda k: r.multinomial(k, np.full(m, 1 / m), draws) @ rows
     return float(np.quantile([distance(a, b) for a, b in zip(draw(m), draw(n))], .995))
 
-# %% ../nbs/52_monitor.ipynb #6501a3ac
+# %% ../nbs/52_monitor.ipynb #12019f8a
 ADVICE: dict[str, str] = dict(   # By what a bar's name begins with
     drift='label some of what arrives now (redaction annotate --how uncertain), measure the model on it, and retrain if it is worse',
     time='look whether the machine, the model or the documents changed; the log has the seconds of each stage',
     failures='look into the service\'s log for these requests; go back to the model before if they began with it',
     refused='give the service more workers, or a longer queue',
+    silence='look whether the service is up, and whether it writes the log named here',
     agreement='look at documents on which the two models differ before either is trusted')
 
 @dataclass(frozen=True)
@@ -103,22 +118,28 @@ class Health:
     too_few: str = ''               # Says so then
 
     @property
+    def changed(self) -> str: return f"The model changed: before {', '.join(sorted(self.then.models))}, now {', '.join(sorted(self.now.models))}. What was found may differ for that alone" if self.then.models and self.now.models - self.then.models else ''
+    @property
     def status(self) -> int: return int(not self.bars.passed)  # 1 where somebody should look
     @property
     def advice(self) -> list[str]: return list(dict.fromkeys(a for b in self.bars.failed for k, a in ADVICE.items() if b.name.startswith(k)))
-    def __repr__(self) -> str: return '\n'.join([f'before: {self.then!r}', f'now:    {self.now!r}', '', self.too_few or repr(self.bars), *([''] if self.advice else []), *(f'- {a}' for a in self.advice)])
-    def _repr_markdown_(self) -> str: return '\n\n'.join([f'before: {self.then!r}  \nnow: {self.now!r}', self.too_few or self.bars._repr_markdown_(), '\n'.join(f'- {a}' for a in self.advice)])
+    def __repr__(self) -> str: return '\n'.join([f'before: {self.then!r}', f'now:    {self.now!r}', '', *([self.too_few] if self.too_few else []), *([repr(self.bars)] if self.bars else []), *([self.changed] if self.changed else []), *([''] if self.advice else []), *(f'- {a}' for a in self.advice)])
+    def _repr_markdown_(self) -> str: return '\n\n'.join([f'before: {self.then!r}  \nnow: {self.now!r}', *filter(None, [self.too_few, self.bars._repr_markdown_() if self.bars else '', self.changed]), '\n'.join(f'- {a}' for a in self.advice)])
 
 def _bars(then: Window, now: Window, cfg: dict[str, Any]) -> Iterable[Bar]:
-    for name in SPREADS:
-        a, b = then.spread(name), now.spread(name); d, chance = distance(a.sum(0), b.sum(0)), by_chance(a, len(b))
+    for name, of in dict(documents=Window.marked, **{s: partial(Window.spread, name=s) for s in SPREADS}).items():
+        a, b = of(then), of(now); d, chance = distance(a.sum(0), b.sum(0)), by_chance(a, len(b))
         yield Bar(f'drift of {name}', f'{d:.3f}, by chance up to {chance:.3f}', f"at most {cfg['drift']:g}, or chance", d <= max(cfg['drift'], chance))
     slow, fast = (float(np.percentile(p, 95)) if len(p := w.pace()) else 0. for w in (now, then))
     if fast: yield Bar('time', f'{slow:.2f} s a page, {slow / fast:.2f} times', f"at most {cfg['slower']:g} times" + (f" and {cfg['seconds']:g} s" if cfg['seconds'] else ''), slow <= cfg['slower'] * fast and (not cfg['seconds'] or slow <= cfg['seconds']))
+    if now.agreements: m = float(np.mean(now.agreements)); yield Bar('agreement with the shadow', f'{m:.2f} on {len(now.agreements)} documents', f"at least {cfg['agreement']:g}", m >= cfg['agreement'])
+
+def _always(then: Window, now: Window, cfg: dict[str, Any]) -> Iterable[Bar]:
+    "What can be said however few documents there were"
     share = lambda n: n / max(now.requests, 1)
     yield Bar('failures', f'{now.failed} of {now.requests}', f"at most {cfg['failures']:.1%}", share(now.failed) <= cfg['failures'])
     yield Bar('refused, as too many came', f'{now.refused} of {now.requests}', f"at most {cfg['refused']:.1%}", share(now.refused) <= cfg['refused'])
-    if now.agreements: m = float(np.mean(now.agreements)); yield Bar('agreement with the shadow', f'{m:.2f} on {len(now.agreements)} documents', f"at least {cfg['agreement']:g}", m >= cfg['agreement'])
+    if len(then) >= cfg['least']: yield Bar('silence', f'{now.requests} requests', 'more than none', now.requests > 0)
 
 def compare(
     then: Window,    # The span before
@@ -126,13 +147,14 @@ def compare(
     **changes: Any,  # Settings that override those of the section [monitor]
 )->Health:
     "Compare two spans of the log"
-    cfg = section('monitor', MONITOR, **changes)
+    cfg = section('monitor', MONITOR, **changes); sane = lambda v, most=math.inf: 0 <= v <= most and math.isfinite(v)
+    for k, v in cfg.items():
+        if not sane(v, 1 if k in ('drift', 'failures', 'refused', 'agreement') else math.inf): raise SettingsError(f"[monitor] {k} must be {'between 0 and 1' if k in ('drift', 'failures', 'refused', 'agreement') else 'a number from 0 on'}, got {v:g}")
     few = [f'{len(w)} {n}' for w, n in ((then, 'before'), (now, 'now')) if len(w) < cfg['least']]
-    if few and not now.failed > max(1, cfg['failures'] * now.requests): return Health(then, now, Bars(), f"Too few documents to compare: {' and '.join(few)}, where {cfg['least']} are needed")
-    bars = [b for b in _bars(then, now, cfg) if not few or b.name == 'failures']
-    return Health(then, now, Bars(bars))
+    bars = [*([] if few else _bars(then, now, cfg)), *_always(then, now, cfg)]
+    return Health(then, now, Bars(bars), f"Too few documents to compare: {' and '.join(few)}, where {cfg['least']} are needed" if few else '')
 
-# %% ../nbs/52_monitor.ipynb #9b7a2f0a
+# %% ../nbs/52_monitor.ipynb #f9cd1983
 def watch(
     log: str | Path,            # The request log, as named in section [serve]
     until: float | None = None, # End of the span that is looked at, seconds since 1970; now when None
@@ -142,7 +164,9 @@ def watch(
     cfg, end = section('monitor', MONITOR, **changes), time.time() if until is None else until
     if not Path(log).is_file(): raise MonitorError(f'{log}: no such request log; the service writes one where section [serve] of settings.ini names a file as `log`')
     if cfg['days'] <= 0 or cfg['before'] <= 0: raise MonitorError(f"days and before must be above 0, got {cfg['days']:g} and {cfg['before']:g}")
-    middle = end - 86400 * cfg['days']; rows = [r for r in read_log(log, middle - 86400 * cfg['before']) if r['at'] < end]
+    middle = end - 86400 * cfg['days']; first = middle - 86400 * cfg['before']
+    try: rows = [r for r in read_log(log, first if math.isfinite(first) else 0.) if r['at'] < end]
+    except sqlite3.Error as e: raise MonitorError(f'{log}: not a request log as the service writes it: {e}') from e
     return compare(Window([r for r in rows if r['at'] < middle]), Window([r for r in rows if r['at'] >= middle]), **changes)
 
 # %% ../nbs/52_monitor.ipynb #40a03e70

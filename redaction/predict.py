@@ -52,6 +52,8 @@ def load_package(
     try: about = json.loads((path/'model.json').read_text(encoding='utf-8')); need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
     except (OSError, ValueError, KeyError, TypeError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
     ours = dict(kinds=list(KINDS), long_side=LONG_SIDE, maps=N_MAPS)
+    if isinstance(t := need['threshold'], bool) or not isinstance(t, (int, float)) or not 0 <= t <= 1: raise ModelError(f'{path}/model.json: the threshold must lie between 0 and 1, got {t!r}')
+    if not all(isinstance(need[k], str) for k in ('sha256', 'version', 'name')): raise ModelError(f'{path}/model.json: name, version and sha256 must be texts')
     off = [k for k in ours if need[k] != ours[k]]
     if off: raise ModelError(f'{path}: made for another version of this library: {off[0]} is {need[off[0]]!r}, this library has {ours[off[0]]!r}')
     try: got = sha256(path/'model.onnx')
@@ -72,7 +74,9 @@ def open_graph(
     opts = ort.SessionOptions(); opts.intra_op_num_threads, opts.inter_op_num_threads, opts.log_severity_level = threads, 1, 3
     opts.enable_cpu_mem_arena = opts.enable_mem_pattern = False  # pages differ in size; both would keep memory for each
     opts.add_session_config_entry('session.x64quantprecision', '1')  # without it, sums of products of bytes overflow on processors that lack VNNI
-    return ort.InferenceSession(str(path), opts, providers=['CPUExecutionProvider'])
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException
+    try: return ort.InferenceSession(str(path), opts, providers=['CPUExecutionProvider'])
+    except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException) as e: raise ModelError(f'{path}: not a graph that can be computed: {str(e)[:300]}') from e
 
 # %% ../nbs/30_predict.ipynb #bd4f3659
 class Predictor:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ENDINGS', 'COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents',
            'list_documents', 'one_line', 'say', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many',
-           'Format', 'main', 'usage']
+           'Format', 'main', 'named', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import os, sys
@@ -169,11 +169,14 @@ def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callb
     "Find what has been blacked out. Example: redaction detect letter.pdf scans/"
 
 # %% ../nbs/60_terminal.ipynb #4e29dfa2
-def _named(text: str) -> Path:
+def named(
+    text: str,   # From the command line
+)->Path:
+    "A path; an empty one, of a variable that isn't set, would mean the working directory"
     if not text: raise typer.BadParameter('an empty name; a variable may be unset')
     return Path(text)
 
-Paths = Annotated[list[Path], typer.Argument(metavar='PATH', parser=_named, help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
+Paths = Annotated[list[Path], typer.Argument(metavar='PATH', parser=named, help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
 Dpi = Annotated[Optional[float], typer.Option(min=1, max=2400, help='Resolution for PDF pages; what the model needs when not given.')]
 Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]

@@ -6,8 +6,8 @@
 __all__ = ['TRACK', 'PACKAGES', 'TrackError', 'surroundings', 'Run', 'read_run', 'begin', 'Runs', 'find_runs', 'differences',
            'plot_history', 'read_figures']
 
-# %% ../nbs/50_track.ipynb #db1dc65e
-import fcntl, json, os, platform, shutil, subprocess
+# %% ../nbs/50_track.ipynb #8edae260
+import fcntl, json, os, platform, shutil, subprocess, time
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -65,7 +65,7 @@ class Run:
 @patch
 def _save(self: Run) -> None: write_whole(self.folder/'run.json', json.dumps(self.about, indent=1) + '\n')
 
-# %% ../nbs/50_track.ipynb #643afeb5
+# %% ../nbs/50_track.ipynb #624e7082
 def _held(folder: Path) -> bool:
     "Whether a process holds the run"
     if not (folder/'run.lock').exists(): return False
@@ -78,12 +78,12 @@ def read_run(
 )->Run:
     "Read what is known of a run"
     folder = Path(folder)
-    try: about = json.loads((folder/'run.json').read_text(encoding='utf-8')); about['state'], about['attempts'], about['figures'] = about['state'], list(about['attempts']), dict(about['figures'])
+    try: about = json.loads((folder/'run.json').read_text(encoding='utf-8')); about |= dict(state=str(about['state']), attempts=[dict(a) | dict(began=str(a['began'])) for a in about['attempts']], figures={str(k): float(v) for k, v in about['figures'].items()})
     except (OSError, ValueError, KeyError, TypeError) as e: raise TrackError(f'{folder}: not the folder of a run (needs run.json as `begin` writes it): {e!r}') from e
     if about['state'] == 'running' and not _held(folder): about['state'] = 'stopped'   # it had no time to say so
     return Run(folder, about)
 
-# %% ../nbs/50_track.ipynb #b761078c
+# %% ../nbs/50_track.ipynb #5a22aa61
 def _mirror(run: Run, cfg: dict[str, Any]) -> Any:
     "The same run at Weights & Biases; None where that is off"
     if cfg['wandb'] not in ('off', 'offline', 'online'): raise TrackError(f"[track] wandb must be off, offline or online, got {cfg['wandb']!r}")
@@ -101,8 +101,11 @@ def begin(
     "Begin a run, or go on with one that was stopped"
     folder, cfg = Path(folder), section('track', TRACK, **changes); folder.mkdir(parents=True, exist_ok=True)
     lock = open(folder/'run.lock', 'w')
-    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError: lock.close(); raise TrackError(f'{folder}: another process is training here; wait for it, or choose another folder') from None
+    for wait in (.1, .3, .6, None):                                # somebody who only lists runs holds it for a moment
+        try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+        except OSError:
+            if wait is None: lock.close(); raise TrackError(f'{folder}: another process is training here; wait for it, or choose another folder') from None
+            time.sleep(wait)
     try:
         run = read_run(folder) if (folder/'run.json').exists() else Run(folder, dict(id=os.urandom(4).hex(), attempts=[], figures={}))
         run.about |= dict(params=params, state='running', why=None); run.about['attempts'].append(dict(began=_now(), **surroundings()))
@@ -111,14 +114,16 @@ def begin(
     run._lock = lock; run._save()
     return run
 
-# %% ../nbs/50_track.ipynb #5b618875
+# %% ../nbs/50_track.ipynb #134b8752
 @patch
 def log(self: Run,
     step: str,                # What was going on, such as `base` or `fold0`
     row: dict[str, float],    # Figures by name
 )->None:
     "Keep the figures of a round"
-    with open(self.folder/'history.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(dict(at=_now(), step=step, **row)) + '\n')
+    with open(self.folder/'history.jsonl', 'ab+') as f:
+        torn = f.seek(0, os.SEEK_END) and (f.seek(-1, os.SEEK_END), f.read(1))[1] != b'\n'   # by a machine that went off
+        f.write(('\n' * torn + json.dumps(dict(at=_now(), step=step, **row)) + '\n').encode())
     if self._wandb: self._wandb.log({f'{step}/{k}': v for k, v in row.items()})
 
 @patch
@@ -137,15 +142,18 @@ def __exit__(self: Run, kind: type | None, e: BaseException | None, trace: Any) 
     if self._wandb: self._wandb.finish(exit_code=int(bool(kind)))
     self._lock.close()
 
-# %% ../nbs/50_track.ipynb #7a6d7199
+# %% ../nbs/50_track.ipynb #26bd2621
+def _first(r: Run) -> str: return r.about['attempts'][0]['began'] if r.about['attempts'] else '–'
+def _last(r: Run) -> dict[str, Any]: return r.about['attempts'][-1] if r.about['attempts'] else {}
+
 class Runs(list):
     "Runs, shown as a table"
     def table(self) -> list[list[str]]:
         "A head, and a line for each run"
         names = list(dict.fromkeys(k for r in self for k in r.figures))
         took = lambda a: (datetime.fromisoformat(a['ended']) - datetime.fromisoformat(a['began'])).total_seconds() / 60 if a.get('ended') else 0
-        return [['run', 'state', 'began', 'minutes', 'commit', *names]] + [[r.folder.name, r.state, r.about['attempts'][0]['began'][:16].replace('T', ' '), f"{sum(map(took, r.about['attempts'])):.0f}",
-            (r.about['attempts'][-1]['commit'] or '–')[:7] + '*' * bool(r.about['attempts'][-1]['changed']), *(f'{r.figures[k]:.3f}' if k in r.figures else '–' for k in names)] for r in self]
+        return [['run', 'state', 'began', 'minutes', 'commit', *names]] + [[r.folder.name, r.state, _first(r)[:16].replace('T', ' '), f"{sum(map(took, r.about['attempts'])):.0f}",
+            (_last(r).get('commit') or '–')[:7] + '*' * bool(_last(r).get('changed')), *(f'{r.figures[k]:.3f}' if k in r.figures else '–' for k in names)] for r in self]
     def _repr_markdown_(self) -> str:
         head, *rest = self.table(); line = lambda r: '| ' + ' | '.join(c.replace('|', '\\|') for c in r) + ' |'
         return '\n'.join([line(head), '|' + '---|' * len(head), *map(line, rest)])
@@ -154,10 +162,13 @@ def find_runs(
     folder: str | Path = 'runs',  # Whose folders are runs
 )->Runs:                          # In the order they were begun
     "All runs in a folder"
-    found = [read_run(f.parent) for f in sorted(Path(folder).glob('*/run.json'))]
-    return Runs(sorted(found, key=lambda r: r.about['attempts'][0]['began'] if r.about['attempts'] else ''))
+    def read(f: Path) -> Run:
+        try: return read_run(f)
+        except TrackError as e: return Run(f, dict(state='unreadable', why=str(e), attempts=[], figures={}))
+    found = [read(f.parent) for f in sorted(Path(folder).glob('*/run.json'))]
+    return Runs(sorted(found, key=_first))
 
-# %% ../nbs/50_track.ipynb #216fa578
+# %% ../nbs/50_track.ipynb #34a557f3
 def _flat(value: Any, name: str = '') -> dict[str, Any]:
     if not isinstance(value, dict): return {name: value}
     return {k: v for a, b in value.items() for k, v in _flat(b, f'{name}.{a}' if name else str(a)).items()}
@@ -167,23 +178,21 @@ def differences(
     b: Run,
 )->list[tuple[str, Any, Any]]:  # Name and the two values; None where one has no such thing
     "What is different about two runs: parameters, surroundings of the last attempt, figures"
-    def facts(r): return _flat(r.about['params']) | _flat({k: r.about['attempts'][-1].get(k) for k in ('commit', 'code', 'versions')}) | r.figures
+    def facts(r): return _flat(r.about.get('params') or {}) | _flat({k: _last(r).get(k) for k in ('commit', 'code', 'versions')}) | r.figures
     x, y = facts(a), facts(b)
     return [(k, x.get(k), y.get(k)) for k in dict.fromkeys([*x, *y]) if x.get(k) != y.get(k)]
 
-# %% ../nbs/50_track.ipynb #e5f02a8c
+# %% ../nbs/50_track.ipynb #1efc4b4a
 @patch
 def history(self: Run) -> dict[str, list[dict[str, Any]]]: # For each step its rounds in order
     "How the run went"
     out: dict[str, list] = {}
     try: lines = (self.folder/'history.jsonl').read_text(encoding='utf-8', errors='replace').splitlines()
     except FileNotFoundError: return out
-    for i, line in enumerate(lines):
-        try: row = json.loads(line)
-        except ValueError:
-            if i < len(lines) - 1: raise TrackError(f'{self.folder}/history.jsonl: line {i + 1} is not JSON') from None
-            continue
-        out.setdefault(row.pop('step'), []).append(row)
+    for line in lines:
+        try: row = json.loads(line); step = row.pop('step')
+        except (ValueError, KeyError, AttributeError, TypeError): continue
+        out.setdefault(step, []).append(row)
     return out
 
 def plot_history(
