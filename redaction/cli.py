@@ -93,11 +93,13 @@ def read_params(
     path: str | Path,    # YAML file
 )->dict[str, Any]:       # What an experiment varies, by stage
     "Read what an experiment varies"
-    import yaml
+    import json, yaml
     from redaction.core import SettingsError
     try: params = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except (yaml.YAMLError, UnicodeDecodeError) as e: raise SettingsError(f'{path}: not YAML: {e}') from e
     if not isinstance(params, dict): raise SettingsError(f'{path}: must hold sections such as `train:`, got {type(params).__name__}')
+    try: json.dumps(params, sort_keys=True)
+    except TypeError as e: raise SettingsError(f'{path}: holds what JSON has no word for, such as a date or a number as a name: {e}') from e
     return params
 
 # %% ../nbs/69_cli.ipynb #5d037364

@@ -43,6 +43,7 @@ def check_params(
     "Name what is missing before anything is computed"
     if 'seed' not in params: raise SettingsError('params: `seed` is missing')
     for section, keys in SECTIONS.items():
+        if not isinstance(params.get(section) or {}, dict): raise SettingsError(f'params: {section} must be a section with {", ".join(keys)}, got {params[section]!r}')
         missing = [k for k in keys if k not in (params.get(section) or {})]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
     for section in ('finetune', 'final', 'settle', 'widen', 'harden'):
