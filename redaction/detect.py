@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['NETS', 'conv', 'Residual', 'Tiny', 'backbone', 'to_input', 'MapNet', 'DenseNet', 'make_net', 'NewCrops',
-           'knows_bfloat', 'BrainFloat', 'Average', 'Told', 'learner', 'find', 'save_net', 'load_net', 'fit']
+           'knows_bfloat', 'BrainFloat', 'Average', 'Told', 'Kept', 'learner', 'find', 'save_net', 'load_net', 'fit']
 
 # %% ../nbs/22_detect.ipynb #ebd72f37
-import gc, json, time, warnings
+import gc, io, json, time, warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from fastai.callback.core import Callback
 from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
 from fastai.learner import Learner
+from fastai.torch_core import to_device
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, snap, suppress
@@ -236,8 +237,30 @@ class Told(Callback):
     def __init__(self, tell: Callable[[dict[str, float]], Any]): self.tell = tell
     def before_epoch(self): self.start = time.perf_counter()
     def after_epoch(self):
+        if len(self.recorder.log) < len(self.recorder.metric_names): return  # a round that was skipped
         said = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.log[1:-1])))  # without the epoch's number and the time in words
         self.tell(dict(epoch=self.epoch) | said | dict(lr=float(self.opt.hypers[-1]['lr']), seconds=time.perf_counter() - self.start))
+
+# %% ../nbs/22_detect.ipynb #59bca297
+class Kept(Callback):
+    "Keep after each round what the rest of a fit depends on, and go on from what was kept"
+    order = 95  # When the average of weights is there
+    def __init__(self,
+        path: Path,      # File to keep it in
+        of: str,         # What the fit is made of; another one is not gone on with
+    ):
+        self.path, self.of, self.rounds, self.held = path, of, 0, None
+        if not path.exists(): return
+        self.held = torch.load(path, map_location='cpu', weights_only=True); self.rounds = self.held['rounds']
+        if self.held['of'] != of: raise ValueError(f'{path}: kept from a fit of {self.held["of"]}, not of {of}; delete it to begin anew')
+    def before_fit(self):
+        if not self.held: return
+        self.model.load_state_dict(self.held['net']); self.average.mean.load_state_dict(self.held['mean'])
+        self.opt.load_state_dict(dict(hypers=self.opt.hypers, state=to_device(self.held['opt'], next(self.model.parameters()).device)))
+    def after_epoch(self):
+        if self.epoch < self.rounds: return
+        out = io.BytesIO(); torch.save(dict(of=self.of, rounds=self.epoch + 1, net=self.model.state_dict(), mean=self.average.mean.state_dict(), opt=self.opt.state_dict()['state']), out)
+        write_whole(self.path, out.getvalue())
 
 # %% ../nbs/22_detect.ipynb #7cc1d358
 def learner(
@@ -273,7 +296,6 @@ def save_net(
     about: dict,           # How to make the network again: arguments of `make_net`
 )->Path:                   # `path`
     "Store a network's weights and how to make it"
-    import io
     out = io.BytesIO(); torch.save(dict(about=json.dumps(about), state={k: v.contiguous() for k, v in net.state_dict().items()}), out)
     return write_whole(path, out.getvalue())
 
@@ -298,16 +320,17 @@ def fit(
     bs: int = 8,                  # Crops a batch
     seed: int = 0,                # Same seed, same run
     workers: int = 1,             # Processes that cut crops
-    log: Path | None = None,      # CSV file that gets a line a round; the screen when None
     scales: tuple[float, float] = (.45, 1.4), # Range of the resize of a crop around the model's own size
     paste: float = 0.,            # How often boxes of another page are pasted in first
     overprint: float = 0.,        # How often a real page is redacted once more before that
-    tell: Callable[[dict[str, float]], Any] | None = None, # Told the losses, the rate and the seconds of each round
+    tell: Callable[[dict[str, float]], Any] | None = None, # Told the losses, the rate and the seconds of each round; the screen when None
+    keep: Path | None = None,     # File in which what a stopped fit needs to go on is kept, for the caller to delete; nowhere when None
 )->nn.Module:                     # `net`, with averaged weights, in evaluation mode
     "Train a network on crops"
-    from fastai.callback.progress import CSVLogger
     torch.manual_seed(seed)
-    learn = learner(dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste, overprint=overprint), net, cbs=[*([CSVLogger(log.name, append=True)] if log else []), *([Told(tell)] if tell else [])], path=log.parent if log else Path('.'))
-    with learn.no_bar(), (learn.no_logging() if log or tell else nullcontext()): learn.fit_one_cycle(epochs, lr, pct_start=.15)
+    dls = dataloaders(train, valid, crops, size, bs, mix, seed, workers, hold=True, scales=scales, paste=paste, overprint=overprint)
+    kept = Kept(keep, str(dict(rounds=epochs, crops=crops, lr=lr, mix=mix, size=size, batch=bs, seed=seed, scales=scales, paste=paste, overprint=overprint))) if keep else None
+    learn = learner(dls, net, cbs=[*([Told(tell)] if tell else []), *([kept] if kept else [])])
+    with learn.no_bar(), (learn.no_logging() if tell else nullcontext()): learn.fit_one_cycle(epochs, lr, pct_start=.15, start_epoch=kept.rounds if kept else 0)
     net = learn.model.eval(); del learn; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages
     return net

@@ -85,13 +85,16 @@ def train_base(
     log: Log = unheard, # Told each round
 )->Path:             # File of the base network
     "Draw pages and train the network on them"
+    import torch
     from redaction.synth import write_dataset
     s, t, m = params['synth'], params['train'], params['model']
     write_dataset(out/'synth', s['pages'], seed=params['seed'] * 1000, size=s['size'], workers=max(1, t['workers']), progress=sys.stdout.isatty())
     if (out/'base.pt').exists(): return out/'base.pt'
     records = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(records) // 20)
-    net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], log=out/'base.csv', tell=partial(log, 'base'))
-    return save_net(net, out/'base.pt', m)
+    torch.manual_seed(params['seed'])
+    net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], tell=partial(log, 'base'), keep=out/'base.part.pt')
+    save_net(net, out/'base.pt', m); (out/'base.part.pt').unlink()
+    return out/'base.pt'
 
 # %% ../nbs/27_recipe.ipynb #648b8799
 def hard_pages(
@@ -125,9 +128,9 @@ def fine_tune(
         mix = {s: v for s, v in f['mix'].items() if s in {r.source for r in [*real, *also]} | {'synth'}}
         before = {n: v.clone() for n, v in net.state_dict().items()}
         net = fit(net, [*real, *also, *drawn[k:]], drawn[:k], f['epochs'], f['crops'], f['lr'], mix, tuple(np.broadcast_to(f['crop'], 2).tolist()), f.get('batch') or t['batch'], params['seed'] + i, t['workers'],
-                  to.with_suffix('.csv'), tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0., f.get('overprint') or 0., partial(log, to.stem))
+                  tuple(f.get('scales') or (.45, 1.4)), f.get('paste') or 0., f.get('overprint') or 0., partial(log, to.stem), part := to.with_suffix('.part.pt'))
         if keep := f.get('keep'): net.load_state_dict({n: v.lerp(before[n], keep) if v.is_floating_point() else v for n, v in net.state_dict().items()})
-        save_net(net, to, params['model'])
+        save_net(net, to, params['model']); part.unlink()
     return net
 
 # %% ../nbs/27_recipe.ipynb #38c9a44e
