@@ -25,9 +25,10 @@ DEFAULTS: dict[str, Any] = dict(
     keep_seconds=1800.,       # Seconds after which an untouched document is forgotten
     keep_bytes=400_000_000,   # Bytes of documents in memory; past it those untouched longest are forgotten
     gallery=48,               # Pages the gallery shows at most
-    side_seconds=30.,         # Seconds without a sign of life after which the process that looks for leaks is replaced
+    side_seconds=30.,         # Seconds without a sign of life after which the process that looks for leaks is replaced; a job may take four times as long
     side_bytes=1_500_000_000, # Memory at which it is replaced
     side_queue=8,             # People who may wait for it
+    upload_bytes=500_000_000, # Bytes of uploads that may lie on the disk until somebody asks about them
     feedback='',              # Folder for pages that people give us; empty to take none
     feedback_most=1000,       # Pages it may hold
 )
@@ -39,7 +40,7 @@ def web_settings(
     "Read the section [web]"
     cfg = section('web', DEFAULTS, path, **changes)
     if not 0 < cfg['look_at'] < 1: raise SettingsError(f"[web] look_at must lie between 0 and 1, got {cfg['look_at']!r}")
-    for k in ('keep_seconds', 'keep_bytes', 'gallery', 'side_seconds', 'side_bytes'):
+    for k in ('keep_seconds', 'keep_bytes', 'gallery', 'side_seconds', 'side_bytes', 'upload_bytes'):
         if cfg[k] <= 0: raise SettingsError(f'[web] {k} must be positive, got {cfg[k]!r}')
     return cfg
 
@@ -147,11 +148,14 @@ class Side:
         cancel: threading.Event | None = None,          # Set to give up
     )->Any:                     # A `Document`, or a `LeakDocument`
         "Do a job in its turn"
+        patience = 4 * self.seconds
         def heard(n: Any):
             if cancel and cancel.is_set(): raise Cancelled('cancelled while being read')
+            if time.monotonic() > end: raise Late(f'{look.name}: takes longer than {patience:g} seconds')
             on_page(n)
         document = look.document if do == 'codes' else at_threshold(look.document, threshold)
-        with self.gate.slot(time.monotonic() + 4 * self.seconds, cancel):
+        with self.gate.slot(time.monotonic() + (patience if do == 'leaks' else 5), cancel):  # grounds are an extra; a look does not wait for them long
+            end = time.monotonic() + patience
             try: return self.pool.call(dict(do=do, data=look.data, password=look.password, threshold=threshold, document=document), heard)
             except WorkerSlow as e: raise Late(f'{look.name}: a page takes too long: {e}') from e
             except WorkerError as e: raise Crashed(f"{look.name}: can't be read: {e}") from e

@@ -1,7 +1,7 @@
 """The page in a real browser: upload, look, drag, download, and what it says when something is wrong."""
-import csv, io, json, os
+import csv, io, json, os, secrets
 from pathlib import Path
-import pypdfium2, pytest
+import httpx, pypdfium2, pytest
 import serving
 from conftest import ROOT
 from redaction.predict import detect
@@ -161,3 +161,62 @@ def test_cancel_and_client(server, tab, twelve):
     client = Client(server.url, verbose=False)
     got = client.predict(handle_file(LETTER), None, api_name='/detect'); client.close()
     assert got['pages'] == server.detect(LETTER).json()['pages']
+
+
+def send(server, fn, data, client=None):
+    "Call a function of the page as a browser does, with whatever data; all that is answered, as text"
+    client, session = client or server.client, secrets.token_hex(6)
+    r = client.post('/gradio_api/queue/join', json=dict(data=data, fn_index=fn, session_hash=session))
+    if r.status_code != 200: return r.text
+    said = ''
+    with client.stream('GET', f'/gradio_api/queue/data?session_hash={session}') as answer:
+        for line in answer.iter_lines():
+            said += line
+            if any(end in line for end in ('process_completed', 'close_stream', 'unexpected_error')): return said
+    return said
+
+
+def as_upload(path, **more): return dict(path=str(path), meta={'_type': 'gradio.FileData'}, **more)
+
+
+def test_no_file_of_the_server(server, tmp_path):
+    "Whatever function of the page is sent the path of somebody's file: it is not read, not shown, not copied and not deleted"
+    words = f'secret {secrets.token_hex(8)}'
+    secret, letter = tmp_path/'secret.env', tmp_path/'letter.pdf'; secret.write_text(words); letter.write_bytes(LETTER.read_bytes())
+    config = server.client.get('/config').json(); states = {c['id'] for c in config['components'] if c['type'] == 'state'}
+    for path in (secret, letter):
+        for f in config['dependencies']:
+            if not f['backend_fn'] or not f['inputs']: continue
+            for more in ({}, dict(is_stream=True), dict(url=f'file://{path}')):
+                said = send(server, f['id'], [None if i in states else as_upload(path, **more) for i in f['inputs']])
+                assert words not in said and '/look/' not in said and '"redactions"' not in said, (f['id'], said[:300])
+    assert secret.read_text() == words and letter.exists()
+    assert not any(words in p.read_bytes().decode('latin-1') or p.name in ('secret.env', 'letter.pdf') for p in server.files)
+
+
+def test_too_much(server):
+    "A body that is no document is small, however it is sent; so are all documents of one upload together"
+    post = server.client.post
+    assert post('/gradio_api/queue/join', content=b'x' * 2_000_000, headers={'Content-Type': 'application/json'}).status_code == 413
+    assert post('/gradio_api/queue/join', content=(b'x' * 100_000 for _ in range(20))).status_code == 413
+    most = server.metric  # the server still counts
+    many = [('files', (f'{i}.pdf', b'%PDF-' + bytes(4_000_000))) for i in range(20)]
+    r = post('/gradio_api/upload', files=many); assert r.status_code == 413 and r.json()['error']['code'] == 'too_large', r.text
+    assert most('redaction_requests_total{route="other",status="413"}') >= 0
+    server.until(lambda: not server.files, 90)
+
+
+def test_keys(tmp_path):
+    "Where the service asks for keys, the page does too"
+    start, serving.START = serving.START, START
+    try: s = Server(tmp_path/'s', dict(api_keys='sesame', watch_seconds=0))
+    finally: serving.START = start
+    try:
+        s.wait()
+        file = dict(files=('letter.pdf', LETTER.read_bytes()))
+        assert s.client.post('/gradio_api/upload', files=file).status_code == 401 and s.detect(LETTER).status_code == 401
+        with httpx.Client(base_url=s.url, timeout=60) as known:
+            assert known.post('/login', data=dict(username='me', password='guess')).status_code == 400
+            assert known.post('/login', data=dict(username='me', password='sesame')).status_code == 200
+            assert known.post('/gradio_api/upload', files=file).status_code == 200
+    finally: s.close()
