@@ -20,6 +20,7 @@ from .boxes import MULTIPLE, prepare
 from .core import DocumentError, ModelError, section, settings, sha256
 from .pages import open_document
 from .predict import WORKER, Predictor, _fingerprint, lost_reason, open_graph
+from .turn import lies_sideways, turned
 
 # %% ../nbs/31_classifier.ipynb #a4b6b15b
 def fit_page(
@@ -126,6 +127,7 @@ def logits(self: Classifier,
 )->np.ndarray:        # One number for each class, before the temperature
     "What the network says"
     a = image if isinstance(image, np.ndarray) else np.asarray(image.convert('RGB'))
+    if lies_sideways(prepare(a)[0]): a = turned(a)
     return self.session.run(None, dict(page=fit_page(a, self.size)[None]))[0][0].astype(np.float64)
 
 @patch

@@ -311,7 +311,7 @@ def weigh(
 # %% ../nbs/20_classify.ipynb #67afbda7
 def baseline_scores(
     items: Sequence[PageItem],         # Pages
-    detector: Predictor | None = None, # The detector; the one that ships when None
+    detector: Predictor | None = None, # The detector; that of the settings, or the one that ships, when None
 )->dict[str, np.ndarray]:              # For `dark box` and `detector` a score for each page
     "What a plain rule and the detector say of pages"
     detector = detector or Predictor(); ims = (read_image(i.path) for i in items)

@@ -61,13 +61,13 @@ def annotate(
     data: Data = None,
     n: Annotated[Optional[int], typer.Option('-n', min=1, help='Pages to label in one go.')] = None,
     how: Annotated[Optional[str], typer.Option(help='random, uncertain or disagree.')] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Model that proposes; the one shipped when not given.')] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Model that proposes; from the settings, or the one shipped, when not given.')] = None,
     other: Annotated[Optional[Path], typer.Option(metavar='DIR', help='A second model, for --how disagree.')] = None,
     out: Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help="Write labels as COCO instead of opening the page: of --who, or everybody's.")] = None,
     browser: Annotated[bool, typer.Option(help='Open a browser.')] = True,
 ) -> None:
     "Label pages in the browser, starting from the model's proposals.\n\nExample: redaction annotate --who ann --how uncertain"
-    with usage('app'):
+    with usage('app,data'):
         folder = _begun(data)
         if out is not None: return print(_write_labels(folder, out, who))
         from redaction.labeller import annotate_folder

@@ -98,7 +98,7 @@ def retrain(
     params: Annotated[Path, typer.Option(exists=True, dir_okay=False, help='What the experiment varies.')] = Path('params.yaml'),
     models: Models = None, gold: Gold = None, images: Images = None,
     folder: Annotated[Path, typer.Option('--runs', metavar='DIR', file_okay=False, help='Folder of the runs.')] = Path('runs'),
-    version: Annotated[Optional[str], typer.Option(help='Of the new model; the one after the present when not given.')] = None,
+    version: Annotated[Optional[str], typer.Option(help='Of the new model; the one after the highest so far when not given.')] = None,
 ) -> None:
     "Check the labels, train, export, decide and release; goes on where it stopped.\n\nExample: redaction model retrain --gold gold.json"
     with usage('train'):

@@ -359,7 +359,7 @@ def to_json(self: Document) -> str:
 @patch(cls_method=True)
 def from_dict(cls: Document,
     d: dict,       # One object as written by `to_dict`
-)->Document:       # Without the images
+)->Document:       # Without what `to_dict` leaves out: images, error codes and content boxes, so that `content_share` is of the whole page
     "Read a document from the command line's JSON"
     pages = [Page(p['page'], p['width'], p['height'], p['unit'], Detections.from_records(p['redactions'])) for p in d['pages']]
     return cls(d['document'], d['sha256'], pages, d['error'], model=d.get('model'))

@@ -6,7 +6,7 @@
 __all__ = ['FETCH', 'FetchError', 'Refused', 'Unreachable', 'is_public', 'Web', 'Fetched', 'find_links']
 
 # %% ../nbs/10_fetch.ipynb #47be3230
-import ipaddress, json, re, socket, time
+import ipaddress, json, os, re, socket, threading, time
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -45,12 +45,17 @@ class Unreachable(FetchError):
     after: float = 0
 
 # %% ../nbs/10_fetch.ipynb #bb6aa437
+_HOLDS_IPV4 = [ipaddress.ip_network(net) for net in ('64:ff9b::/96', '::/96')]  # In the last 32 bits: translated (RFC 6052), and as it was done first (RFC 4291)
+
 def is_public(
     ip: str,      # An address in numbers, IPv4 or IPv6
 )->bool:          # Whether it is on the public internet
     "Whether an address leads to the internet and not to this machine or its network"
     a = ipaddress.ip_address(ip.partition('%')[0])
-    a = getattr(a, 'ipv4_mapped', None) or a
+    if a.version == 6:
+        if a.is_site_local: return False
+        inside = next((ipaddress.ip_address(int(a) & 0xffffffff) for net in _HOLDS_IPV4 if a in net), None)
+        a = a.ipv4_mapped or a.sixtofour or (a.teredo or (None, None))[1] or inside or a
     return a.is_global and not a.is_multicast
 
 # %% ../nbs/10_fetch.ipynb #8947742a
@@ -63,23 +68,34 @@ def _checked(sock: socket.socket) -> socket.socket:
 
 # %% ../nbs/10_fetch.ipynb #ae1b94ef
 def _session(cfg: dict[str, Any]) -> Any:
-    "A session of `requests` that names itself, uses no stored passwords, and looks where it connects to"
+    "A session of `requests` that names itself, uses no stored passwords, looks where it connects to, and does not wait for ever for an answer to begin"
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3 import connection, connectionpool
     s = requests.Session()
     s.headers.update({'User-Agent': cfg['agent'], 'Accept-Encoding': 'identity', 'Accept': '*/*'})
     s.auth = lambda request: request
-    if cfg['private']: return s
-    pools = {}
+    if not cfg['private']: s.trust_env, s.verify = False, os.environ.get('REQUESTS_CA_BUNDLE') or os.environ.get('SSL_CERT_FILE') or True
+    check, pools = (lambda sock: sock) if cfg['private'] else _checked, {}
     for scheme, pool, base in [('http', connectionpool.HTTPConnectionPool, connection.HTTPConnection), ('https', connectionpool.HTTPSConnectionPool, connection.HTTPSConnection)]:
         class Connection(base):
-            def _new_conn(self) -> socket.socket: return _checked(super()._new_conn())
+            def _new_conn(self) -> socket.socket: return check(super()._new_conn())
+            def getresponse(self) -> Any:
+                gave_up = threading.Event(); late = threading.Timer(2 * cfg['timeout'], _hang_up, [self.sock, gave_up]); late.start()
+                try: got = super().getresponse()
+                finally: late.cancel()
+                if gave_up.is_set(): raise TimeoutError('the answer does not begin')  # what came looks like all of it
+                return got
         pools[scheme] = type('Pool', (pool,), dict(ConnectionCls=Connection))
     for prefix in 'http://', 'https://':
         s.mount(prefix, adapter := HTTPAdapter())
         adapter.poolmanager.pool_classes_by_scheme = pools
     return s
+
+def _hang_up(sock: socket.socket, gave_up: threading.Event) -> None:
+    gave_up.set()
+    try: sock.shutdown(socket.SHUT_RDWR)
+    except OSError: return                                          # closed already
 
 # %% ../nbs/10_fetch.ipynb #3c09c9f5
 class Web:
@@ -96,7 +112,8 @@ class Web:
 # %% ../nbs/10_fetch.ipynb #802c7689
 def _check_address(address: str) -> str:
     "An address without its fragment, or a refusal"
-    parts = urlsplit(address := urldefrag(address.strip())[0])
+    try: parts = urlsplit(address := urldefrag(address.strip())[0])
+    except ValueError as e: raise Refused(f'{address[:200]}: not an address: {e}') from None
     if parts.scheme not in ('http', 'https') or not parts.hostname: raise Refused(f'{address}: not an address of the web; it begins with http:// or https://')
     if parts.username: raise Refused(f'{parts.hostname}: an address with a name and password in it is not asked')
     return address
@@ -122,13 +139,17 @@ def _send(self: Web, address: str, headers: dict) -> Any:
     except (requests.RequestException, ValueError): raise Refused(f'{address}: not an address that can be asked') from None
 
 # %% ../nbs/10_fetch.ipynb #c4a37346
+def _whole(text: str | None) -> int | None:
+    "A whole number, where that is what a server sent"
+    return int(text) if text and re.fullmatch('[0-9]{1,15}', text) else None
+
 def _judge(address: str, r: Any) -> Any:
     "An answer that can be used, or the reason why not"
     if r.status_code in (200, 206, 304, 416): return r
-    r.close()
-    if r.status_code not in (408, 425, 429) and r.status_code < 500: raise Refused(f'{address}: the server says {r.status_code} {r.reason}')
-    e = Unreachable(f'{address}: the server says {r.status_code} {r.reason}')
-    e.after = float(w) if (w := r.headers.get('Retry-After', '')).isdigit() else 0
+    r.close(); says = f"{address}: the server says {r.status_code} {''.join(c for c in r.reason or '' if c.isprintable())[:100]}"
+    if r.status_code not in (408, 425, 429) and r.status_code < 500: raise Refused(says)
+    e = Unreachable(says)
+    e.after = float(_whole(r.headers.get('Retry-After')) or 0)
     raise e
 
 # %% ../nbs/10_fetch.ipynb #6fc3530a
@@ -143,8 +164,22 @@ def _open(self: Web, address: str, headers: dict = {}, robots: bool = True) -> A
         self._wait(urlsplit(address).netloc, pause)
         r = self._send(address, headers)
         if r.status_code not in (301, 302, 303, 307, 308) or 'Location' not in r.headers: return _judge(address, r)
-        r.close(); address = urljoin(address, r.headers['Location'])
+        r.close()
+        try: address = urljoin(address, r.headers['Location'])
+        except ValueError as e: raise Refused(f'{address}: redirects to what is no address: {e}') from None
     raise Refused(f'{seen[0]}: more than {self.settings["redirects"]} redirects')
+
+# %% ../nbs/10_fetch.ipynb #b0e5cd10
+def _pieces(r: Any, address: str, seconds: float) -> Iterator[bytes]:
+    "The body of an answer as it comes in, with a limit for all of it"
+    import urllib3
+    end = time.monotonic() + seconds
+    try:
+        while data := r.raw.read1(1 << 16, decode_content=True):
+            yield data
+            if time.monotonic() > end: raise Unreachable(f'{address}: not finished within {seconds:g} seconds')
+    except urllib3.exceptions.ReadTimeoutError: raise Unreachable(f'{address}: stopped sending') from None
+    except urllib3.exceptions.HTTPError: raise Unreachable(f'{address}: the connection was cut half-way') from None
 
 # %% ../nbs/10_fetch.ipynb #776f2460
 @patch
@@ -154,7 +189,10 @@ def _permission(self: Web, address: str) -> float:
     if root not in self._rules:
         rules, text = RobotFileParser(), b''
         try:
-            with self._open(root + 'robots.txt', robots=False) as r: text = r.raw.read(500_000) or b''
+            with self._open(root + 'robots.txt', robots=False) as r:
+                for data in _pieces(r, root + 'robots.txt', self.settings['timeout']):
+                    text += data
+                    if len(text) > 500_000: break                   # what stands further down is not read (RFC 9309)
         except Refused: pass
         rules.parse(text.decode('utf-8', 'replace').splitlines())
         self._rules[root] = rules
@@ -191,24 +229,12 @@ def _version(headers: Any) -> str:
     etag = headers.get('ETag', '')
     return '' if headers.get('Content-Encoding') else headers.get('Last-Modified', '') if not etag or etag.startswith('W/') else etag
 
-# %% ../nbs/10_fetch.ipynb #b0e5cd10
-def _pieces(r: Any, address: str, seconds: float) -> Iterator[bytes]:
-    "The body of an answer as it comes in, with a limit for all of it"
-    import urllib3
-    end = time.monotonic() + seconds
-    try:
-        while data := r.raw.read1(1 << 16, decode_content=True):
-            yield data
-            if time.monotonic() > end: raise Unreachable(f'{address}: not finished within {seconds:g} seconds')
-    except urllib3.exceptions.ReadTimeoutError: raise Unreachable(f'{address}: stopped sending') from None
-    except urllib3.exceptions.HTTPError: raise Unreachable(f'{address}: the connection was cut half-way') from None
-
 # %% ../nbs/10_fetch.ipynb #82f960a3
 @patch
 def _receive(self: Web, r: Any, part: _Part, start: int, accept: Callable[[bytes], str]) -> None:
     "Write an answer's body to its part from byte `start` on; what can't be wanted is refused as early as it shows"
     cfg, address, total, limit = self.settings, r.url, start, self.settings['max_bytes']
-    claimed = start + int(n) if (n := r.headers.get('Content-Length', '')).isdigit() else 0
+    claimed = start + (_whole(r.headers.get('Content-Length')) or 0)
     if claimed > limit: part.drop(); raise Refused(f'{address}: claims {claimed} bytes; max_bytes is {limit}')
     if not start: part.begin(_version(r.headers))
     with part.path.open('ab' if start else 'wb', buffering=0) as f:
@@ -275,7 +301,9 @@ def find_links(
 )->tuple[list[str], list[str]]: # Addresses of documents, and of further index pages, in the page's order, none twice
     "The documents a web page links to, and the pages on which the list goes on"
     parser = _Anchors(); parser.feed(html.decode('utf-8', 'replace')); parser.close()
-    docs, pages, base = {}, {}, urljoin(address, parser.base)
+    docs, pages, base = {}, {}, address
+    try: base = urljoin(address, parser.base)
+    except ValueError: pass                                         # no address; links are then meant from the page itself
     for a, text in parser.found:
         try: to = urldefrag(urljoin(base, a['href'].strip()))[0]; parts = urlsplit(to)
         except ValueError: continue

@@ -26,7 +26,7 @@ MONITOR: dict[str, Any] = dict(    # Section [monitor] of settings.ini
     drift=.1,                      # Distance of two distributions that is let pass, from 0 to 1
     slower=1.5,                    # Times the seconds a page of the span before
     seconds=0.,                    # Seconds a page that nineteen of twenty documents must stay under; 0 for no such bar
-    failures=.01,                  # Share of requests that may fail by our fault (500 and above)
+    failures=.01,                  # Share of requests that may fail by our fault (500 and above, but 503)
     refused=.05,                   # Share that may be turned away because too many came (429, 503)
     agreement=.8)                  # Mean agreement with a model in the shadow
 

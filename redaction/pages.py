@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterator
 import cv2, numpy as np
 from fastcore.basics import patch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from .core import (DamagedDocumentError, DocumentError, EmptyDocumentError, EncryptedDocumentError, LimitError, NotADocumentError,
                             SettingsError, Shown, as_boxes, settings, sha256)
 
@@ -236,6 +236,7 @@ def _open_image(src: Path | bytes, where: str) -> Image.Image:
     "Read the header of a picture"
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try: return Image.open(io.BytesIO(src) if isinstance(src, bytes) else src, formats=('PNG', 'JPEG', 'TIFF', 'WEBP'))
+    except UnidentifiedImageError as e: raise DamagedDocumentError(f'{where}: damaged image: its header makes no sense') from e  # whose own words name an address in memory
     except _BROKEN as e: raise DamagedDocumentError(f'{where}: damaged image: {e}') from e
     finally: Image.MAX_IMAGE_PIXELS = before
 

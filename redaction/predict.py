@@ -21,6 +21,7 @@ from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Documen
                             section, settings, sha256, write_whole)
 from .judge import judge, load_judge
 from .pages import DocumentReader, open_document
+from .turn import lies_sideways, turned, turned_back
 
 # %% ../nbs/30_predict.ipynb #ca904564
 @dataclass
@@ -102,15 +103,19 @@ def images(self: Predictor,
     "Find redactions on page images"
     t = self.package.threshold if threshold is None else threshold
     if not 0 <= t <= 1: raise ValueError(f'threshold must lie between 0 and 1, got {t}')
-    ready, out = [prepare(im) for im in batch], [Detections.empty()] * len(batch)
+    ready, out = [_upright(*prepare(im)) for im in batch], [Detections.empty()] * len(batch)
     shapes: dict[tuple, list[int]] = {}
-    for i, (x, _) in enumerate(ready): shapes.setdefault(x.shape, []).append(i)
+    for i, (x, *_) in enumerate(ready): shapes.setdefault(x.shape, []).append(i)
     for group in shapes.values():
         maps = self.session.run(None, dict(page=np.stack([ready[i][0] for i in group])))[0]
         for i, m in zip(group, maps):
-            (sx, sy), (h, w) = ready[i][1], batch[i].shape[:2]
-            out[i] = snap(batch[i], self._read(ready[i][0], unfold(m), t).scale(1 / sx, 1 / sy)).clip(w, h)
+            x, (sx, sy), height = ready[i]; h, w = batch[i].shape[:2]; found = self._read(x, unfold(m), t)
+            out[i] = snap(batch[i], (turned_back(found, height) if height else found).scale(1 / sx, 1 / sy)).clip(w, h)
     return out
+
+def _upright(page: np.ndarray, scale: tuple[float, float]) -> tuple[np.ndarray, tuple[float, float], int]:
+    "A prepared page with its lines across, its scale, and its height before where it had to be turned"
+    return (turned(page), scale, len(page)) if lies_sideways(page) else (page, scale, 0)
 
 @patch
 def _read(self: Predictor, page: np.ndarray, maps: np.ndarray, threshold: float) -> Detections:
@@ -213,7 +218,7 @@ def lost_reason(
 # %% ../nbs/30_predict.ipynb #6571705d
 def detect_safely(
     sources: Iterable[str | Path],    # Files
-    model: str | Path | None = None,  # Folder of a package; the one that ships when None
+    model: str | Path | None = None,  # Folder of a package; from the settings, or the one that ships, when None
     changes: dict[str, Any] | None = None, # Settings to change, such as `max_seconds`
     ocr: str | None = None,           # Read legal grounds, with this engine (see `codes.find_ocr`); don't when None
     **jobs: Any,                      # As for `Predictor.detect`: password, threshold, dpi
@@ -235,7 +240,7 @@ def _predictor(model: str | None) -> Predictor: return Predictor(model)
 
 def detect(
     src: Any,                         # Path, bytes, PIL image or array of a document
-    model: str | Path | None = None,  # Folder of a package; the one that ships when None
+    model: str | Path | None = None,  # Folder of a package; from the settings, or the one that ships, when None
     **kwargs: Any,                    # As for `Predictor.detect`
 )->Document:                          # All pages with their redactions
     "Find the redactions of a document"

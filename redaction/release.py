@@ -67,7 +67,7 @@ class Measured:
     def __repr__(self) -> str: return f'Measured({self.name}: {len(self.pages)} pages, {self.seconds:.3f} s a page, alarms on {len(self.alarms)} of {self.clean} clean ones, {self.size / 1e6:.1f} MB)'
 
 def measure(
-    model: str | Path | None,      # Folder of a package; the one that ships when None
+    model: str | Path | None,      # Folder of a package; from the settings, or the one that ships, when None
     gold: Gold,                    # Labelled pages
     images: str | Path,            # Folder of their pictures
     clean: int = RELEASE['clean'], # Drawn pages without a redaction

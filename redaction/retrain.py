@@ -86,7 +86,7 @@ def retrain(
     runs: str | Path = 'runs',         # Folder of the runs
     gold: str | Path | None = None,    # Labelled pages for the decision, that no model was trained on; from the settings when None
     images: str | Path | None = None,  # Folder of their pictures
-    version: str | None = None,        # Of the new model; the one after the present when None
+    version: str | None = None,        # Of the new model; the one after the highest so far when None
     say: Callable[[str], Any] = print, # Told what happens
     checks: dict[str, Any] | None = None, # Settings that override those of the section [validate]
     **changes: Any,                    # Settings that override those of the section [release]

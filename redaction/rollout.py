@@ -164,9 +164,9 @@ def use(self: Rollout,
 
 # %% ../nbs/40_rollout.ipynb #54592daf
 def _state(model: str) -> str:
-    "What a package's folder looks like now: changes when its files do"
-    f = Path(model or default_package())/'model.json'
-    return f'{model} {f.stat().st_mtime_ns}' if f.exists() else model
+    "What a package's folder looks like now: changes when one of its files does"
+    files = (Path(model or default_package())/n for n in ('model.json', 'model.onnx', 'judge.json'))
+    return ' '.join([model, *(str(f.stat().st_mtime_ns) for f in files if f.exists())])
 
 @patch
 def follow(self: Rollout,

@@ -191,7 +191,9 @@ def _watch(self: Service) -> None:
     "Follow the settings while the service runs"
     every = self.settings['watch_seconds']
     while every and not self._closed.wait(every):
-        if self.ready: self.reload()
+        try:
+            if self.ready: self.reload()
+        except OSError as e: self.say('settings', why=str(e))         # such as too many open files; it passes
 
 @patch
 def close(self: Service) -> None:
