@@ -1570,7 +1570,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.serve.PageClass': ('serve.html#pageclass', 'redaction/serve.py'),
                                  'redaction.serve.PageFound': ('serve.html#pagefound', 'redaction/serve.py'),
                                  'redaction.serve.Redaction': ('serve.html#redaction', 'redaction/serve.py'),
-                                 'redaction.serve.SlowReader': ('serve.html#slowreader', 'redaction/serve.py'),
                                  'redaction.serve.SlowUpload': ('serve.html#slowupload', 'redaction/serve.py'),
                                  'redaction.serve.State': ('serve.html#state', 'redaction/serve.py'),
                                  'redaction.serve.Upload': ('serve.html#upload', 'redaction/serve.py'),

@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional
 import typer
-from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, list_documents, say, usage, write_csv, write_json, write_table)
+from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, explained, list_documents, say, usage, write_csv, write_json, write_table)
 if TYPE_CHECKING: from redaction.core import Document
 
 # %% ../nbs/69_cli.ipynb #66ab0741
@@ -34,7 +34,7 @@ def _progress(items: list[Path], quiet: bool) -> Iterator[Path]:
     yield from track(items, 'Looking', console=Console(stderr=True), transient=True)
 
 def _heed(documents: Iterable['Document'], failed: list['Document']) -> Iterator['Document']:
-    for d in documents:
+    for d in map(explained, documents):
         if d.error: failed.append(d); say(d.error)
         yield d
 
@@ -69,8 +69,11 @@ def evaluate(
 ) -> None:
     "Compare predictions with labels.\n\nExample: redaction evaluate labels.json found.jsonl"
     with usage('train'):
-        from redaction.evaluate import read_gold, read_predictions, score_pages
-        scores = score_pages(read_gold(gold), read_predictions(predictions), threshold)
+        from redaction.evaluate import by_file, read_gold, read_predictions, score_pages
+        labelled, found = read_gold(gold), by_file(read_predictions(predictions))
+        lost = sum(p.file_name not in found for p in labelled)
+        if lost: say(f'{lost} of {len(labelled)} labelled pages ha{"s" if lost == 1 else "ve"} no prediction; {"it counts" if lost == 1 else "they count"} as missed')
+        scores = score_pages(labelled, found, threshold)
     if json: from json import dumps; print(dumps(scores.to_dict()))
     else: print(scores)
 

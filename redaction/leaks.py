@@ -442,7 +442,7 @@ def _setup(model: str | None, changes: dict, cfg: dict) -> Callable:
 
 def find_leaks_safely(
     sources: Iterable[str | Path],    # Files
-    model: str | Path | None = None,  # Folder of a model package; the one that ships when None
+    model: str | Path | None = None,  # Folder of a model package; from the settings, or the one that ships, when None
     changes: dict[str, Any] | None = None, # Settings for reading, such as `max_seconds`
     password: str | None = None,      # For encrypted PDFs
     text: bool = True,                # Give the text

@@ -6,13 +6,14 @@
 __all__ = ['DEFAULTS', 'report_worker', 'Sources', 'render', 'write_report']
 
 # %% ../nbs/34_report.ipynb #4659d70d
-import base64, csv, io, os
+import base64, csv, io, os, re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Iterable
 from .core import KINDS, Detections, RedactionError, draw_boxes, section, sha256, write_whole
 from .grounds import Code, code_table, look_up
 from .report_parts import Html, bars, columns, count, esc, figure, meter, page, panel, percent, sheet, stack, table
+from .sources import SCANNED
 from .tally import BANDS, _DOCUMENT_COLUMNS, _REDACTION_COLUMNS, ReportError, Tally, csv_rows, read_results, year_of
 
 # %% ../nbs/34_report.ipynb #816bef39
@@ -50,6 +51,10 @@ def report_worker() -> Callable:
     return lambda job, tick: dict(thumbnail=_thumbnail, facts=_facts)[job[0]](*job[1:])
 
 # %% ../nbs/34_report.ipynb #d5a5977f
+def _as_bytes(name: str) -> str:
+    "The path that `sources.readable` wrote with `\\xe9` for a byte that is not UTF-8"
+    return re.sub(r'\\x([89a-f][0-9a-f])', lambda m: chr(0xDC00 + int(m[1], 16)), name)
+
 class Sources:
     "The files the results came from, where they are still there"
     def __init__(self,
@@ -72,8 +77,9 @@ class Sources:
 
     def find(self, doc: dict) -> str | None:
         "Path of an unchanged source"
-        parts = Path(doc['document']).parts  # a name may begin with the folder itself, as `arch/a.pdf` in arch
-        try: return next((str(p) for k in range(len(parts)) if (p := self.folder.joinpath(*parts[k:])).is_file() and sha256(p) == doc['sha256']), None) if doc['sha256'] else None
+        names = dict.fromkeys((doc['document'], _as_bytes(doc['document'])))
+        tails = [parts[k:] for parts in (Path(n).parts for n in names) for k in range(len(parts))]  # a name may begin with the folder itself, as `arch/a.pdf` in arch
+        try: return next((str(p) for t in tails if (p := self.folder.joinpath(*t)).is_file() and sha256(p) == doc['sha256']), None) if doc['sha256'] else None
         except (OSError, ValueError): return None
 
     def facts(self, doc: dict) -> dict[str, Any]:
@@ -94,7 +100,8 @@ def _figures(t: Tally) -> Html:
     out = [figure(percent(t.share), 'of the area is redacted', 'The area under at least one redaction, averaged over all pages.'),
         figure(count(t.redactions), 'redactions', f'{t.redactions / t.redacted_pages:.1f} on each page that has any.' if t.redacted_pages else 'None was found.'),
         figure(f'{count(t.redacted_pages)} of {count(t.pages)}', 'pages are redacted', f'{share(t.redacted_pages, t.pages)} of the pages have at least one redaction.')]
-    if t.documents > 1: out.append(figure(f'{count(t.redacted_documents)} of {count(t.documents)}', 'documents are redacted', f'{share(t.redacted_documents, t.documents)} have at least one redaction.'))
+    copies = f' {count(t.copies)} of them {"is a copy" if t.copies == 1 else "are copies"} of another.' if t.copies else ''
+    if t.read > 1: out.append(figure(f'{count(t.redacted_documents)} of {count(t.read)}', 'documents are redacted', f'Of {count(t.read, "document")} {share(t.redacted_documents, t.read)} have at least one redaction.{copies}'))
     if t.coded: out.append(figure(share(t.coded, t.redactions), 'name a legal ground', 'Redactions with a readable code printed in or beside them.'))
     if t.leaking: out.append(figure(count(t.leaking), 'leak' if t.leaking == 1 else 'leaks', 'Text that can still be read in the file under a redaction.', True))
     if t.failed: out.append(figure(count(t.failed), 'not read', 'Documents that could not be opened. They count in no other figure.', True))
@@ -104,13 +111,19 @@ _ADJECTIVES = dict(black='black', gray='gray', color='coloured', border='white w
 
 def _lead(t: Tally) -> Html:
     "The result in one sentence"
-    what = count(t.documents, 'document')
-    if not t.pages: return Html(f'<p class="lead">None of {esc(what)} could be read.</p>' if t.failed else '<p class="lead">There is nothing to report: the results name no page.</p>')
+    what = count(t.read, 'document')
+    if not t.pages: return Html(f'<p class="lead">None of {esc(count(t.documents, "document"))} could be read.</p>' if t.failed and not t.read else '<p class="lead">There is nothing to report: the results name no page.</p>')
     if not t.redactions: return Html(f'<p class="lead">No redaction was found on {esc(count(t.pages, "page"))} of {esc(what)}.</p>')
     worst, n = t.kinds.most_common(1)[0]; most = t.codes.most_common(1)
     how = 'all of them' if n == t.redactions else 'most of them' if 2 * n > t.redactions else 'most often'
     ground = f' The ground named most often is <b>{esc(most[0][0])}</b>.' if most else ''
     return Html(f'<p class="lead">In {esc(what)} with {esc(count(t.pages, "page"))}, <b>{esc(percent(t.share))}</b> of the area is blacked out or covered, by <b>{esc(count(t.redactions, "redaction"))}</b>, {how} {_ADJECTIVES[worst]}.{ground}</p>')
+
+def _gaps(t: Tally) -> Html:
+    "What nobody looked for, which must not read as if it were not there"
+    says = ["These results don't say whether text can still be read under the boxes: <code>redaction detect</code> and <code>redaction scan</code> don't look for it, <code>redaction leaks</code> does."] if t.read > t.looked and not t.leaking else []
+    if t.redactions and not t.coded: says.append('No redaction here names a legal ground: either none is printed, or the codes were not read, which <code>redaction detect --codes auto</code> does.')
+    return Html(f'<p class="about">{" ".join(says)}</p>') if says else Html()
 
 # %% ../nbs/34_report.ipynb #3d335cea
 _KIND_WORDS = dict(black='Filled with black, or struck through with a marker', gray='Filled with gray', color='Filled with another colour', border='White inside an outline: the hardest to tell from an ordinary frame')
@@ -201,7 +214,7 @@ def render(
     "Put a report together"
     docs, pics, by = t.top_documents() if documents is None else documents, list(pictures), ', '.join(m for m, _ in t.models.most_common(3))
     line = ' · '.join(filter(None, (made, f'model {by}' if by else '')))
-    parts = [Html(f'<header><div><p class="eyebrow">Redaction report</p><h1>{esc(title)}</h1>{_lead(t)}<p class="made">{esc(line)}</p></div>{sheet(t.share)}</header>'), _figures(t)]
+    parts = [Html(f'<header><div><p class="eyebrow">Redaction report</p><h1>{esc(title)}</h1>{_lead(t)}<p class="made">{esc(line)}</p></div>{sheet(t.share)}</header>'), Html(_figures(t) + _gaps(t))]
     if t.leaking: parts.append(_leaks(t, show_text))
     if t.redactions: parts.append(_course(t))
     if t.pages: parts.append(_distribution(t))
@@ -213,10 +226,23 @@ def render(
     return page(title, Html(parts[0] + parts[1] + grid + '<footer>Made with redaction. This file needs no network and runs no script.</footer>'))
 
 # %% ../nbs/34_report.ipynb #5c2545e1
+def _tables_of(out: Path) -> list[Path]:
+    "The two CSV files beside a report"
+    return [out.with_name(f'{out.stem}.{name}.csv') for name in ('documents', 'redactions')]
+
+def _check_out(source: Any, out: Path) -> None:
+    "Refuse to write over what the report is made of, and over what is no plain file, such as a device"
+    for p in (out, *_tables_of(out)):
+        if os.path.exists(p) and not os.path.isfile(p): raise ReportError(f'{p}: not a plain file, so no report is written there; name a file such as report.html')
+        if not isinstance(source, (str, Path)): continue
+        if os.path.exists(p) and os.path.exists(source) and os.path.samefile(p, source): raise ReportError(f'{p}: is the file the report is made from; name another one, such as report.html')
+        inner = Path(os.path.relpath(os.path.realpath(p), os.path.realpath(source))).parts if os.path.isdir(source) else ()
+        if inner and (inner[0] in ('.parts', 'marked') or inner in {(n,) for n in SCANNED}): raise ReportError(f'{p}: belongs to the scan the report is made from; name another file, such as report.html')
+
 class _Tables:
     "The two CSV files, written row by row"
     def __init__(self, out: Path):
-        self.paths = [out.with_name(f'{out.stem}.{name}.csv') for name in ('documents', 'redactions')]
+        self.paths = _tables_of(out)
         self.parts = [p.with_name(f'.{p.name}.{os.getpid()}.part') for p in self.paths]
         self.files = [open(p, 'w', newline='', encoding='utf-8-sig', errors='replace') for p in self.parts]  # the mark tells spreadsheets that it is UTF-8
         self.writers = [csv.writer(f) for f in self.files]
@@ -248,6 +274,7 @@ def write_report(
 )->Path:                               # `out`
     "Write a report and its tables"
     out, cfg = Path(out), section('report', DEFAULTS, **changes)
+    _check_out(source, out)
     now = datetime.now(timezone.utc); made = f'Made on {now.day} {now:%B %Y}' if made is None else made
     try: out.parent.mkdir(parents=True, exist_ok=True); tables = _Tables(out)
     except OSError as e: raise ReportError(f"{out}: can't be written: {e.strerror}") from None

@@ -6,7 +6,7 @@
 __all__ = ['SCAN', 'fingerprint', 'scan_worker', 'Book', 'cut', 'Summary', 'Desk', 'Engine', 'LocalEngine', 'scan']
 
 # %% ../nbs/35_scan.ipynb #e11bffc0
-import os, shutil, sys, time
+import glob, os, shutil, sys, time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from .core import DocumentError, SettingsError, section, settings, sha256
 from .pages import open_document
 from .pool import Pool, WorkerError
 from .predict import WORKER, Package, Predictor, load_package, lost_reason
-from .sources import Item, fetch, find_items, find_paths
-from .tables import Ledger, page_rows, read_documents, read_pages, redacted
+from .sources import ENDINGS, Item, LeftOut, fetch, find_items, find_paths, readable
+from .tables import Ledger, ScanError, page_rows, read_documents, read_pages, redacted
 
 # %% ../nbs/35_scan.ipynb #c063fbb5
 SCAN: dict[str, Any] = dict(
@@ -158,6 +158,7 @@ class Desk:
         self.open: dict[str, Book] = {}
         self.ready: deque[Book] = deque()
         self.sum, self.say = Summary(), lambda text: None
+        self.opened = 0                                  # Documents of which at least the bytes could be read
 
     def range(self) -> tuple[Book, dict] | None:
         "The next range of an open document, and the document"
@@ -185,6 +186,7 @@ def _row(self: Desk, item: Item, sha: str | None, pages: int, code: str | None =
     if error and was and error.startswith(was): error = item.name + error[len(was):]
     error = error and error.encode('utf-8', 'backslashreplace').decode()
     self.ledger.add([dict(document=item.name, sha256=sha, pages=pages, error_code=code, error=error)])
+    self.opened += sha is not None
     if code: self.sum.errors += 1; self.say(error)
     if item.temporary: Path(item.path).unlink(missing_ok=True)
 
@@ -362,6 +364,20 @@ def _marked_name(sha: str, name: str) -> str:
     stem = re.sub(r'[^\w.-]+', '_', Path(name.rpartition('!')[2]).stem)[:60]
     return f'{sha[:16]}-{stem}'
 
+def _drop_marked(out: Path, keep: Iterable[str] = ()) -> None:
+    "Delete marked copies of all contents but some"
+    import re
+    keep = {sha[:16] for sha in keep}
+    for p in (out/'marked').glob('*'):
+        if (m := re.fullmatch(r'([0-9a-f]{16})-.*(\.pdf|-p\d+\.png)', p.name)) and m[1] not in keep: p.unlink()
+
+def _looked_otherwise(out: Path, key: dict[str, Any]) -> bool:
+    "Whether the tables that are there were made with another model or other settings"
+    import json
+    try: return json.loads((out/'manifest.json').read_text(encoding='utf-8'))['settings'] != key
+    except FileNotFoundError: return False
+    except (OSError, ValueError, KeyError, TypeError): return True  # not written by us, or damaged
+
 def _mark_all(eng: 'LocalEngine', out: Path, items: Iterator[Item], say: Callable[[str], Any]) -> None:
     "Write a marked copy of every content with redactions"
     shas, done, jobs = redacted(out), set(), deque()
@@ -379,13 +395,24 @@ def _mark_all(eng: 'LocalEngine', out: Path, items: Iterator[Item], say: Callabl
         while len(jobs) > 2 * eng.workers: finish(*jobs.popleft())
     while jobs: finish(*jobs.popleft())
 
+# %% ../nbs/35_scan.ipynb #3d47df03
+def _nothing_there(out: Path, gone: list[str]) -> str:
+    "Why a scan is refused whose sources are gone"
+    names = ', '.join(map(readable, gone[:3])) + (f' and {len(gone) - 3:,} more' if len(gone) > 3 else '')
+    return f'{out}: holds a scan of {names}, where there is nothing to read now; the tables stay as they are. Bring the documents back, or delete {out} if they are gone for good'
+
+def _check_there(out: Path, sources: list[str]) -> None:
+    "Refuse to go on where a folder, an archive or a list that was scanned is no longer there"
+    gone = [s for s in sources if '://' not in s and not glob.has_magic(s) and not s.lower().endswith(ENDINGS) and not os.path.lexists(s.removeprefix('@'))]
+    if gone: raise ScanError(_nothing_there(out, gone))
+
 # %% ../nbs/35_scan.ipynb #4312bc09
 def scan(
     sources: Iterable[str | Path],        # Folders, documents, archives, globs, lists, addresses
     out: str | Path,                      # Folder for the results; the same one goes on where it was left
     workers: int | None = None,           # Processes; from the settings when None
     engine: str = 'local',                # `'local'`, or `'ray'` for a cluster
-    model: str | Path | None = None,      # Folder of a package; the one that ships when None
+    model: str | Path | None = None,      # Folder of a package; from the settings, or the one that ships, when None
     threshold: float | None = None,       # Boxes scored lower are dropped; the package's own when None
     dpi: float | None = None,             # Resolution PDFs are rendered at; what the model needs when None
     password: str | None = None,          # For encrypted PDFs
@@ -393,7 +420,7 @@ def scan(
     marked: bool = False,                 # Write copies with the redactions outlined to `marked/`
     address: str | None = None,           # Of a Ray cluster; one on this machine when None
     progress: bool | None = None,         # Show a bar; where stderr is a terminal when None
-    say: Callable[[str], Any] | None = None, # Called with one line for each document that can't be read
+    say: Callable[[str], Any] | None = None, # Called with one line for each document that can't be read, and one on what was left out
     own: dict[str, Any] | None = None,    # Changes to the section `[scan]`
     **changes: Any,                       # Changes to the settings, such as `max_seconds`
 )->Summary:                               # Its `status` is the command's exit status
@@ -403,17 +430,24 @@ def scan(
     sources, out = [os.fspath(s) for s in sources], Path(out)
     package, how = load_package(cfg['model']), dict(threshold=threshold, dpi=dpi, password=password)
     with Ledger(out, _key(package, cfg, how), sources) as ledger:
+        held = ledger.holds()
+        if held: _check_there(out, sources)
         spool = out/'.parts'/'spool'; spool.mkdir()
         bar = _Bar(sys.stderr.isatty() if progress is None else progress, sources, [out])
-        desk = Desk(find_items(sources, spool, [out], cfg['max_bytes']), ledger, own['range_pages'])
+        left = LeftOut()
+        desk = Desk(find_items(sources, spool, [out], cfg['max_bytes'], left), ledger, own['range_pages'])
         desk.say = say or bar.print
         setup = cfg['model'], changes, how, str(spool)
         eng = _engine(engine, setup, own, cfg, address)
         try:
             _work_through(eng, desk, bar, own)
+            if left: desk.say(str(left))
+            if held and not desk.opened: raise ScanError(_nothing_there(out, sources))
             about = dict(model=dict(name=package.name, sha256=package.about['sha256']), settings=ledger.key, versions=_versions(), engine=engine)
+            if _looked_otherwise(out, ledger.key): _drop_marked(out)
             desk.sum.redactions = ledger.finish(about)['files']['redactions.parquet']['rows']
-            if jsonl: _write_jsonl(out)
+            if jsonl or (out/'documents.jsonl').exists(): _write_jsonl(out)
+            _drop_marked(out, redacted(out).values())
             if marked:
                 (out/'marked').mkdir(exist_ok=True)
                 _mark_all(eng if engine == 'local' else _engine('local', setup, own, cfg, None), out, find_items(sources, spool, [out], cfg['max_bytes']), desk.say)

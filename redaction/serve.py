@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SMALL', 'PIECE', 'RAW', 'Threshold', 'Dpi', 'Name', 'Password', 'Number', 'Redaction', 'PageFound', 'DocumentFound',
            'PageClass', 'ModelName', 'ModelInfo', 'State', 'ErrorDetail', 'ErrorBody', 'Invalid', 'SlowUpload',
-           'WrongType', 'NoKey', 'refuse', 'JsonLines', 'log_config', 'say', 'Gateway', 'SlowReader', 'Upload',
-           'plain_name', 'read_upload', 'attend', 'make_app', 'check_address', 'run_app', 'serve']
+           'WrongType', 'NoKey', 'refuse', 'JsonLines', 'log_config', 'say', 'Gateway', 'Upload', 'plain_name',
+           'read_upload', 'attend', 'make_app', 'check_address', 'run_app', 'serve']
 
 # %% ../nbs/41_serve.ipynb #2fabd14a
 import asyncio, hmac, json, logging, re, signal, socket, threading, time, traceback, uuid
@@ -166,24 +166,26 @@ class Gateway:
         sent = head.get(b'x-request-id', '')
         id = sent if re.fullmatch(r'[A-Za-z0-9._-]{1,64}', sent) else uuid.uuid4().hex
         scope.setdefault('state', {})['request_id'] = id
-        start, status, complete, told, body, began = time.monotonic(), 500, not {b'content-length', b'transfer-encoding'} & head.keys(), b'expect' not in head, self._body(scope, receive), False
+        start, status, body = time.monotonic(), 500, self._body(scope, receive)
+        complete = not {b'content-length', b'transfer-encoding'} & head.keys() # there is no body, or all of it has come
+        told, began, heard = b'expect' not in head, False, True                # to send it; the answer has begun; somebody reads it
         async def hear():
             nonlocal complete, told
             told = True; message = await body(complete); complete = message['type'] != 'http.request' or not message.get('more_body')
             return message
         async def out(message):
-            nonlocal status, began
-            if body.refused and not began: return                  # what the route says of half a body
+            nonlocal status, began, heard
+            if body.refused and not began or not heard: return     # what the route says of half a body, or to nobody
             if message['type'] == 'http.response.start':
-                if told and not complete: await _drain(receive)  # who asks first is still waiting to be told to send
+                if told and not complete: await _drain(receive)
                 status, began = message['status'], True
                 message = dict(message, headers=[h for h in message['headers'] if h[0].lower() != b'x-request-id'] + [(b'x-request-id', id.encode())])
-            await _in_pieces(send, message, self.service.settings['idle_seconds'])
+            heard = await _in_pieces(send, message, self.service.settings['idle_seconds'])
         try: await self.app(scope, hear, out)
         except ClientDisconnect:
             if not body.refused: raise
-        except SlowReader: self.service.say('slow_reader', request_id=id)
         finally:
+            if not heard: self.service.say('not_read', request_id=id)
             if (why := body.refused) and not began: body.refused = None; await refuse(Request(scope), why)(scope, receive, out)
             route, took = getattr(scope.get('route'), 'path', 'other'), time.monotonic() - start
             self.service.metrics.requests.labels(route, str(status)).inc()
@@ -217,19 +219,16 @@ class _Body:
             self.refused = TooLarge(f'the request is larger than {self.most} bytes')
         return dict(type='http.disconnect')
 
-class SlowReader(ServiceError):
-    "An answer is not read"
-    code, status = 'slow_reader', 408
-
-async def _in_pieces(send: Callable, message: dict, seconds: float) -> None:
-    "Send an answer a piece at a time; each waits until the one before is on its way"
+async def _in_pieces(send: Callable, message: dict, seconds: float) -> bool:
+    "Send an answer a piece at a time, each when the one before is on its way; whether it is read"
     body = memoryview(message.get('body', b''))
-    if len(body) <= PIECE: return await send(message)
+    if len(body) <= PIECE: await send(message); return True
     end = time.monotonic() + 60 + len(body) / 50_000                # nobody is slower than this on purpose
     for i in range(0, len(body), PIECE):
         piece = dict(message, body=bytes(body[i:i + PIECE]), more_body=message.get('more_body', False) or i + PIECE < len(body))
         try: await asyncio.wait_for(send(piece), min(max(seconds, 1), end - time.monotonic()))
-        except TimeoutError: raise SlowReader('the answer is not read') from None
+        except TimeoutError: return False
+    return True
 
 # %% ../nbs/41_serve.ipynb #15c12628
 RAW: tuple[str, ...] = ('application/pdf', 'image/png', 'image/jpeg', 'image/tiff', 'image/webp', 'application/octet-stream') # Types of a raw body

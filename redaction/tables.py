@@ -124,6 +124,13 @@ def _load(self: Ledger) -> None:
         for d in _read(p, 'pages', ['sha256', 'page']):
             if d['sha256'] not in self.known: self.begun.setdefault(d['sha256'], set()).add(d['page'])
 
+@patch
+def holds(self: Ledger) -> bool:
+    "Whether documents that could be opened are in the tables, or in the parts of a run that was stopped"
+    from pyarrow import ArrowException
+    try: return any(d['sha256'] for p in (self.out, *self.parts.iterdir()) for d in _read(p, 'documents', ['sha256']))
+    except (ArrowException, OSError): return False                 # tables that can't be read are no loss
+
 def _read(part: Path, table: str, columns: list[str] | None = None) -> Iterator[dict]:
     "The rows of a table, a batch at a time; none where it isn't there"
     import pyarrow.parquet as pq

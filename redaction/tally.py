@@ -65,6 +65,8 @@ BANDS: tuple[float, ...] = (0, .02, .05, .1, .2, .35, .5, .75, 1)  # Upper ends 
 class Tally:
     "What was found in documents, counted"
     documents: int = 0; pages: int = 0; redacted_pages: int = 0; redacted_documents: int = 0; redactions: int = 0; coded: int = 0; leaking: int = 0; failed: int = 0
+    looked: int = 0                                  # Documents that are known to have been searched for leaks
+    copies: int = 0                                  # Documents with the content of one counted before
     area: float = 0.                                 # Sum of the pages' redacted shares
     kinds: Counter = field(default_factory=Counter)  # Redactions of each kind
     codes: Counter = field(default_factory=Counter)  # Redactions on each ground; one on two grounds counts for both
@@ -75,9 +77,16 @@ class Tally:
     worst_pages: list = field(default_factory=list)
     leaks: list[dict] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list) # Document and message
-    shares: list[float] = field(default_factory=list)  # Of each page, while there is only one document
+    shares: list[float] = field(default_factory=list)  # Of each page, while only one document was read
     first: str = ''                                  # Name of the first document
     keep: int = 50                                   # How many documents, and of leaks and errors four times as many
+
+    met: set[int] = field(default_factory=set)       # Contents counted so far, a number each
+
+    @property
+    def read(self) -> int:
+        "Documents that could be read: what every other figure is about"
+        return self.documents - self.failed
 
     @property
     def share(self) -> float:
@@ -94,6 +103,11 @@ def _keep(heap: list, item: tuple, most: int) -> None:
     if len(heap) < most: heapq.heappush(heap, item)
     else: heapq.heappushpop(heap, item)
 
+def _leaks_of(doc: Document) -> int | None:
+    "Redactions under which text can still be read; None where nothing says that anybody looked"
+    n = sum(bool(text or leak) for p in doc.pages for text, leak in zip(p.detections.text, p.detections.leak))
+    return n if n or getattr(doc, 'notes', None) == [] else None
+
 @patch
 def add(self: Tally,
     doc: Document,
@@ -105,9 +119,12 @@ def add(self: Tally,
     if doc.error is not None:
         self.failed += 1
         if len(self.errors) < 4 * self.keep: self.errors.append((str(doc.path), str(doc.error)))
-    shares = [self._page(doc, p) for p in doc.pages]
+        return doc
+    copy = doc.sha256 is not None and hash(str(doc.sha256)) in self.met
+    self.copies += copy; self.met.add(hash(str(doc.sha256))); self.looked += _leaks_of(doc) is not None
+    shares = [self._page(doc, p, copy) for p in doc.pages]
     self.pages += len(shares); self.area += sum(shares); self.redacted_documents += any(shares)
-    self.shares = shares if self.documents == 1 else []
+    self.shares = shares if self.read == 1 else []
     if year and shares: y = self.years.setdefault(year, [0, 0, 0.]); y[0] += 1; y[1] += len(shares); y[2] += sum(shares)
     if any(shares):
         codes = Counter(g for p in doc.pages for c in p.detections.code for g in grounds(c))
@@ -117,8 +134,8 @@ def add(self: Tally,
 
 # %% ../nbs/34_tally.ipynb #f37a82f2
 @patch
-def _page(self: Tally, doc: Document, p: Any) -> float:
-    "Count a page; its redacted share"
+def _page(self: Tally, doc: Document, p: Any, copy: bool) -> float:
+    "Count a page, and keep it where it is one of the most redacted and no copy; its redacted share"
     n, d = len(p.detections), p.detections
     share = max(p.redacted_share, 1e-9) if n else 0.
     self.bands[next((i for i, top in enumerate(BANDS) if share <= top + 1e-12), len(BANDS) - 1)] += 1
@@ -129,7 +146,7 @@ def _page(self: Tally, doc: Document, p: Any) -> float:
         if not (text or leak): continue
         self.leaking += 1
         if len(self.leaks) < 4 * self.keep: self.leaks.append(dict(document=str(doc.path), page=p.number, kind=str(d.kind[i]), bbox=[round(float(v), 1) for v in d.xyxy[i]], text=str(text or '')))
-    _keep(self.worst_pages, (share, -self.redacted_pages, dict(document=str(doc.path), sha256=doc.sha256, share=share, page=p)), 4 * self.keep)
+    if not copy: _keep(self.worst_pages, (share, -self.redacted_pages, dict(document=str(doc.path), sha256=doc.sha256, share=share, page=p)), 4 * self.keep)
     return share
 
 @patch
@@ -142,7 +159,7 @@ def top_pages(self: Tally, n: int = 12) -> list[dict]:
     "The most redacted pages, the worst first, each document with at most a third of them"
     out, seen = [], Counter()
     for *_, row in sorted(self.worst_pages, key=lambda r: r[:2], reverse=True):
-        if seen[row['document']] < (n if self.documents == 1 else max(1, n // 3)): out.append(row); seen[row['document']] += 1
+        if seen[row['document']] < (n if self.read == 1 else max(1, n // 3)): out.append(row); seen[row['document']] += 1
     return out[:n]
 
 # %% ../nbs/34_tally.ipynb #c2e223d1
@@ -161,9 +178,10 @@ def csv_rows(
     show_text: bool = True,    # Whether text that can be read under a redaction is written out
 )->tuple[list, list[list]]:    # A row of the documents' table, rows of the redactions' table
     "A document as rows of the two tables"
+    if doc.error is not None: return [safe_cell(v) for v in (str(doc.path), doc.sha256, year, *[None] * (len(_DOCUMENT_COLUMNS) - 4), str(doc.error))], []
     boxes = [(p, i) for p in doc.pages for i in range(len(p.detections))]
     kinds, codes = Counter(str(p.detections.kind[i]) for p, i in boxes), Counter(g for p, i in boxes for g in grounds(p.detections.code[i]))
-    row = [str(doc.path), doc.sha256, year, len(doc.pages), len(doc.redacted_pages), len(boxes), round(doc.redacted_share, 6), *(kinds[k] for k in KINDS), '; '.join(f'{c} {n}' for c, n in codes.most_common()), sum(bool(p.detections.leak[i] or p.detections.text[i]) for p, i in boxes), doc.error]
+    row = [str(doc.path), doc.sha256, year, len(doc.pages), len(doc.redacted_pages), len(boxes), round(doc.redacted_share, 6), *(kinds[k] for k in KINDS), '; '.join(f'{c} {n}' for c, n in codes.most_common()), _leaks_of(doc), None]
     share = {p.number: round(p.redacted_share, 6) for p in doc.pages}
     rows = [[str(doc.path), doc.sha256, p.number, i + 1, str(p.detections.kind[i]), round(float(p.detections.score[i]), 4), *(round(float(v), 2) for v in p.detections.xyxy[i]), p.unit, share[p.number], p.detections.code[i],
              p.detections.text[i] if show_text and p.detections.text[i] else '[hidden]' if p.detections.leak[i] or p.detections.text[i] else None] for p, i in boxes]

@@ -4,17 +4,19 @@
 
 # %% auto #0
 __all__ = ['ENDINGS', 'COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents',
-           'list_documents', 'one_line', 'say', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many',
-           'Format', 'main', 'named', 'usage']
+           'list_documents', 'explained', 'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'write_table',
+           'copy_path', 'annotate_many', 'Format', 'main', 'named', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
-import os, sys
+import os, re, sys
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional, TextIO
 import typer
-if TYPE_CHECKING: from redaction.core import Document
+if TYPE_CHECKING:
+    from redaction.core import Document
+    from redaction.sources import LeftOut
 
 # %% ../nbs/60_terminal.ipynb #969b4b3d
 ENDINGS: tuple[str, ...] = ('.pdf', '.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp')  # What is taken from a folder
@@ -22,29 +24,42 @@ ENDINGS: tuple[str, ...] = ('.pdf', '.png', '.jpg', '.jpeg', '.tif', '.tiff', '.
 def find_documents(
     paths: Iterable[str | Path],          # Files and folders
     leave_out: Iterable[str | Path] = (), # Folders that are not entered, such as the one results are written to
+    left: Optional['LeftOut'] = None,     # Takes what is passed over
 )->Iterator[Path]:                        # Files; also those that turn out not to be there
     "Files and the documents in folders, in sorted order"
-    seen = {os.path.realpath(p) for p in leave_out}
+    from redaction.sources import LeftOut
+    seen, left = {os.path.realpath(p) for p in leave_out}, LeftOut() if left is None else left
     for p in map(Path, paths):
-        if p.is_dir(): yield from _in_folder(p, seen - {os.path.realpath(p)})
+        if p.is_dir(): yield from _in_folder(p, seen - {os.path.realpath(p)}, left)
         else: yield p
 
 def list_documents(
     paths: Iterable[str | Path],          # Files and folders
     leave_out: Iterable[str | Path] = (), # Folders that are not entered
-)->list[Path]:                            # As `find_documents` yields them; where there are none, it is said
+)->list[Path]:                            # As `find_documents` yields them; what was passed over is said, and where there are none
     "The documents a command looks at"
-    paths = list(paths); files = list(find_documents(paths, leave_out))
+    from redaction.sources import LeftOut
+    paths, left = list(paths), LeftOut(); files = list(find_documents(paths, leave_out, left))
+    if left: say(left)
     if not files: say(f'no documents in {", ".join(map(str, paths))}')
     return files
 
-def _in_folder(folder: Path, seen: set[str]) -> Iterator[Path]:
+def explained(
+    d: 'Document',  # As a reader yields it
+)->'Document':      # The same
+    "Say of a folder that can't be looked into why, and not that it is no file"
+    if d.error and os.path.isdir(d.path):
+        try: os.scandir(d.path).close()
+        except OSError as e: d.error = f"{d.path}: the folder can't be read: {e.strerror}"
+    return d
+
+def _in_folder(folder: Path, seen: set[str], left: 'LeftOut') -> Iterator[Path]:
     denied: list[Path] = []
     for at, dirs, files in os.walk(folder, followlinks=True, onerror=lambda e: denied.append(Path(e.filename))):
         if (real := os.path.realpath(at)) in seen: dirs.clear(); continue
         seen.add(real)
         dirs[:] = sorted(d for d in dirs if not d.startswith('.'))
-        yield from (Path(at)/f for f in sorted(files) if f.lower().endswith(ENDINGS) and not f.startswith('.'))
+        yield from map(Path, left.sort_out(folder, at, files, lambda p: p.lower().endswith(ENDINGS)))
     yield from denied
 
 # %% ../nbs/60_terminal.ipynb #34030fb2
@@ -59,13 +74,19 @@ def say(text: Any) -> None:
     print(one_line(text), file=sys.stderr)
 
 # %% ../nbs/60_terminal.ipynb #91df02c6
+def as_utf8(
+    line: str,  # JSON with characters as they are
+)->str:         # The same as JSON that is valid UTF-8
+    "Spell out what is no UTF-8, in the words of `sources.readable`"
+    return re.sub('[\ud800-\udfff]', lambda m: f'\\\\x{n - 0xdc00:02x}' if 0xdc80 <= (n := ord(m[0])) <= 0xdcff else f'\\\\u{n:04x}', line)
+
 def write_json(
     documents: Iterable['Document'], # As the predictor's `detect_many` yields them
     file: TextIO,                    # Where to
 )->None:
     "Write one JSON object a line for each document"
     for d in documents:
-        file.write(d.to_json().encode('utf-8', 'backslashreplace').decode() + '\n'); file.flush()
+        file.write(as_utf8(d.to_json()) + '\n'); file.flush()
 
 # %% ../nbs/60_terminal.ipynb #6f8c5294
 COLUMNS: tuple[str, ...] = ('document', 'page', 'unit', 'x0', 'y0', 'x1', 'y1', 'score', 'kind', 'code', 'error')  # Of the CSV
@@ -180,7 +201,7 @@ Paths = Annotated[list[Path], typer.Argument(metavar='PATH', parser=named, help=
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
 Dpi = Annotated[Optional[float], typer.Option(min=1, max=2400, help='Resolution for PDF pages; what the model needs when not given.')]
 Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]
-Model = Annotated[Optional[Path], typer.Option(metavar='DIR', help='Folder of a model package; the one shipped when not given.')]
+Model = Annotated[Optional[Path], typer.Option(metavar='DIR', help='Folder of a model package; from the settings, or the one shipped, when not given.')]
 Password = Annotated[Optional[str], typer.Option(envvar='REDACTION_PASSWORD', help='For encrypted PDFs.')]
 
 # %% ../nbs/60_terminal.ipynb #d851a8dc

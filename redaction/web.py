@@ -7,7 +7,7 @@ __all__ = ['HOW', 'STYLE', 'SCRIPT', 'Web', 'NotAnUpload', 'uploads', 'is_upload
            'drawn_boxes', 'explanation', 'theme', 'make_page', 'Cloakroom', 'add_page', 'serve_page']
 
 # %% ../nbs/42_web.ipynb #3ccd2cb8
-import asyncio, hmac, io, json, math, os, tempfile, threading, time
+import asyncio, hmac, io, json, math, os, shutil, tempfile, threading, time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -462,7 +462,7 @@ def add_page(
 )->Any:                                # The same application; the page's parts are in `app.state.web`
     "Mount the page on the API's application"
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-    if not os.environ.get('GRADIO_TEMP_DIR'): os.environ['GRADIO_TEMP_DIR'] = tempfile.mkdtemp(prefix='redaction-uploads-')  # of our own: what lies there is ours to delete
+    if own := not os.environ.get('GRADIO_TEMP_DIR'): os.environ['GRADIO_TEMP_DIR'] = tempfile.mkdtemp(prefix='redaction-uploads-')  # what lies there is ours to delete
     import gradio as gr
     from starlette.middleware import Middleware
     service, cfg = app.state.service, web_settings(settings, **changes)
@@ -477,7 +477,9 @@ def add_page(
         async with inner(app) as state:
             task = asyncio.create_task(tidy())
             try: yield state
-            finally: task.cancel(); await asyncio.to_thread(web.side.pool.close); sweep(since, 0., 0.)
+            finally:
+                task.cancel(); await asyncio.to_thread(web.side.pool.close); sweep(since, 0., 0.)
+                if own: shutil.rmtree(uploads(), ignore_errors=True)
     app.router.lifespan_context = life
     add_files(app, service, web.desk)
     keys = service.settings['api_keys']

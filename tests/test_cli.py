@@ -79,14 +79,36 @@ def test_folder(redaction, letter, tmp_path):
 
 
 def test_odd_names(redaction, letter, tmp_path):
-    "A name with control characters or without valid UTF-8 survives the way through JSON and stays off the terminal"
+    "A name with control characters or without valid UTF-8 stands in the JSON as in a scan's tables, and stays off the terminal"
     odd = os.path.join(os.fsencode(tmp_path), b'red\x1b[31m\n\xff.pdf')
     shutil.copy(letter, odd)
     for form in ('json', 'csv', 'table'):
         r = redaction('detect', tmp_path, '--format', form)
         assert r.status == 0
-        if form == 'json': assert os.fsencode(lines(r)[0]['document']) == odd
+        if form == 'json': assert lines(r)[0]['document'] == f'{tmp_path}/red\x1b[31m\n\\xff.pdf' and '\\ud' not in r.out
         if form == 'table': assert '\x1b' not in r.out
+
+
+def test_left_out(redaction, letter, tmp_path):
+    "What a search passes over is told in one line: other types, archives, and copies we marked; a file that is named is looked at"
+    for n in ('a.gif', 'b.GIF', 'c.zip', '.hidden.gif'): (tmp_path/n).touch()
+    shutil.copy(letter, tmp_path/'x.pdf'); shutil.copy(letter, tmp_path/'old-marked.pdf')
+    for command in (['detect'], ['leaks'], ['classify']):
+        r = redaction(*command, tmp_path, '--format', 'json')
+        assert r.status == 0 and [d['document'] for d in lines(r)] == [str(tmp_path/'x.pdf')], r
+        assert r.err == f'left out in {tmp_path}: 2 .gif, 1 .zip, 1 marked copy; redaction scan opens archives\n'
+    assert redaction('detect', tmp_path/'x.pdf', '--annotate', tmp_path/'m').status == 0
+    r = redaction('detect', tmp_path/'m', tmp_path/'m/x-marked.pdf', '--format', 'json')
+    assert len(lines(r)) == 1 and r.err == f'left out in {tmp_path}/m: 1 marked copy\n'
+
+
+def test_folder_that_is_closed(redaction, tmp_path):
+    "It is told why a folder could not be searched"
+    (tmp_path/'closed').mkdir(mode=0)
+    if os.access(tmp_path/'closed', os.R_OK): pytest.skip('nothing is forbidden to root')
+    for command in ('detect', 'leaks'):
+        r = redaction(command, tmp_path, '--format', 'json')
+        assert r.status == 1 and r.err == f"{tmp_path}/closed: the folder can't be read: Permission denied\n" and lines(r)[0]['error'] == r.err.strip()
 
 
 def test_formats_agree(redaction, letter):
@@ -127,7 +149,9 @@ def test_pages_to_score(redaction, tmp_path):
     r = redaction('evaluate', tmp_path/'pages/annotations.json', tmp_path/'found.jsonl', '--json')
     assert r.status == 0, r.err
     score = json.loads(r.out)['ALL']
-    assert score['documents'] == 3 and score['found'] > 0
+    assert score['documents'] == 3 and score['found'] > 0 and not r.err
+    (tmp_path/'one.jsonl').write_text(found.out.splitlines()[0] + '\n')
+    assert redaction('evaluate', tmp_path/'pages/annotations.json', tmp_path/'one.jsonl').err == '2 of 3 labelled pages have no prediction; they count as missed\n'
 
 
 def test_help_costs_nothing(redaction):

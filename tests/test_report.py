@@ -88,6 +88,7 @@ def test_tables(report):
     "The CSV files hold every document and redaction, and no formula"
     rows = {n: list(csv.DictReader(io.StringIO(report.with_name(f'report.{n}.csv').read_text('utf-8-sig')))) for n in ('documents', 'redactions')}
     assert [r['document'] for r in rows['documents']][1:] == ['clean.png', f'gone {BAD}'] and rows['documents'][0]['year'] == '1999'
+    assert {k for k, v in rows['documents'][2].items() if v} == {'document', 'error'} and rows['documents'][1]['redactions'] == '0' and rows['documents'][1]['leaks'] == ''  # nothing is known of a document that wasn't read, nor of leaks where none is told
     assert rows['redactions'][0]['text'] == f"'=cmd|{BAD}" and len(rows['redactions']) == 1
     assert sorted(p.name for p in report.parent.glob('*report*')) == ['report.documents.csv', 'report.html', 'report.redactions.csv']
 
@@ -99,7 +100,29 @@ def test_from_a_scan(tmp_path):
     from redaction.scan import scan
     scan([ROOT/'samples/letter.pdf'], tmp_path/'scan', workers=1, progress=False)
     html = write_report(tmp_path/'scan', tmp_path/'r.html').read_text()
-    assert 'letter.pdf' in html and 'data:image/jpeg' in html
+    assert 'letter.pdf' in html and 'data:image/jpeg' in html and 'redaction leaks' in html and '--codes' in html
+
+
+def test_odd_name(redaction, tmp_path):
+    "A page of a document whose name is not UTF-8 is shown, from a scan as from `detect`"
+    pytest.importorskip('pyarrow')
+    (tmp_path/'in').mkdir(); odd = os.fsencode(tmp_path/'in') + b'/caf\xe9.pdf'
+    with open(odd, 'wb') as f: f.write((ROOT/'samples/letter.pdf').read_bytes())
+    (tmp_path/'found.jsonl').write_text(redaction('detect', tmp_path/'in', '--format', 'json').out)
+    assert redaction('scan', tmp_path/'in', '--out', tmp_path/'out', '--jsonl', '--workers', 1).status == 0
+    assert (tmp_path/'found.jsonl').read_text() == (tmp_path/'out/documents.jsonl').read_text()
+    for source in ('found.jsonl', 'out'):
+        assert redaction('report', tmp_path/source, '--out', tmp_path/'r.html').status == 0
+        html = (tmp_path/'r.html').read_text(); assert 'data:image/jpeg' in html and r'caf\xe9.pdf' in html
+
+
+def test_never_over_its_source(redaction, letter, tmp_path):
+    "A report is not written over what it is made from, nor over a device"
+    (tmp_path/'found.jsonl').write_text(redaction('detect', letter, '--format', 'json').out); before = (tmp_path/'found.jsonl').read_bytes()
+    for out in (tmp_path/'found.jsonl', '/dev/null'):
+        r = redaction('report', tmp_path/'found.jsonl', '--out', out)
+        assert r.status == 2 and len(r.err.splitlines()) == 1 and str(out) in r.err
+    assert (tmp_path/'found.jsonl').read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ['found.jsonl']
 
 
 @pytest.mark.skipif(not os.environ.get('REDACTION_SLOW'), reason='set REDACTION_SLOW=1: counts 6,000 documents')

@@ -1,7 +1,7 @@
 """Scans that are killed, fed with damage, and spread over Ray: the tables must be the same."""
 import io, json, os, random, shutil, signal, subprocess, sys, time, zipfile
 import pytest
-from conftest import ROOT
+from conftest import COMMAND, ROOT
 
 pytest.importorskip('pyarrow')
 import pyarrow.parquet as pq
@@ -89,6 +89,28 @@ def test_interrupted_keeps_what_it_has(pile, tmp_path):
     if run.wait(30) == 0: pytest.skip('it was through before the signal')
     s = scan([pile], tmp_path/'out', workers=1, progress=False)
     assert s.pages < 18 + 2 + 3 + 1 + 1 + 2 and s.documents == 11
+
+
+def test_stopped_at_the_terminal(tmp_path):
+    "Ctrl-C reaches every process of the scan, and one line is said"
+    (tmp_path/'long.pdf').write_bytes(long_pdf(300))
+    run = subprocess.Popen([COMMAND, 'scan', tmp_path/'long.pdf', '--out', tmp_path/'out', '--workers', '1'], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path/'out/.parts/spool').exists() and run.poll() is None: time.sleep(.02)
+    time.sleep(1); os.killpg(run.pid, signal.SIGINT); out, err = run.communicate(timeout=60)
+    assert (run.returncode, out, err) == (130, '', 'stopped; the same command goes on where it was\n')
+
+
+def test_sources_that_are_gone(pile, tmp_path):
+    "A disk that isn't mounted does not empty the tables"
+    command = [COMMAND, 'scan', pile, '--out', tmp_path/'out', '--jsonl', '--marked', '--workers', '1']
+    assert subprocess.run(command, capture_output=True).returncode == 1  # some are damaged
+    state = lambda: {p.name: p.read_bytes() for p in (tmp_path/'out').rglob('*') if p.is_file() and '.parts' not in p.parts}
+    before = state(); pile.rename(tmp_path/'away')
+    for make in (lambda: None, pile.mkdir):
+        make(); r = subprocess.run(command, capture_output=True, text=True)
+        assert r.returncode == 2 and len(r.stderr.splitlines()) == 1 and str(pile) in r.stderr and 'delete' in r.stderr and state() == before, r
+    pile.rmdir(); (tmp_path/'away').rename(pile)
+    assert subprocess.run(command, capture_output=True).returncode == 1 and state() == before
 
 
 # damage
