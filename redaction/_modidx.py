@@ -1769,6 +1769,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.tally.safe_cell': ('tally.html#safe_cell', 'redaction/tally.py'),
                                  'redaction.tally.year_of': ('tally.html#year_of', 'redaction/tally.py')},
             'redaction.terminal': { 'redaction.terminal.Format': ('terminal.html#format', 'redaction/terminal.py'),
+                                    'redaction.terminal._copies_in': ('terminal.html#_copies_in', 'redaction/terminal.py'),
                                     'redaction.terminal._in_folder': ('terminal.html#_in_folder', 'redaction/terminal.py'),
                                     'redaction.terminal._rows': ('terminal.html#_rows', 'redaction/terminal.py'),
                                     'redaction.terminal._sum_up': ('terminal.html#_sum_up', 'redaction/terminal.py'),

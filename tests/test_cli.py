@@ -137,7 +137,7 @@ def test_annotate_image(redaction, letter, tmp_path):
     picture = pypdfium2.PdfDocument(letter)[0].render(scale=2).to_pil()
     for folder in ('a', 'b'): (tmp_path/folder).mkdir(); picture.save(tmp_path/folder/'page.png')
     r = redaction('detect', tmp_path/'a', tmp_path/'b', '--annotate', tmp_path/'marked')
-    made = sorted(p.name for p in (tmp_path/'marked').iterdir())
+    made = sorted(p.name for p in (tmp_path/'marked').glob('[!.]*'))
     assert r.status == 0 and len(made) == 2 and all(n.endswith('.png') for n in made)
 
 
