@@ -294,8 +294,8 @@ def retold(self: _View,
     return _join(out)
 
 # %% ../nbs/33_leaks.ipynb #16be0cb5
-def _revisions(pdf: Any, data: bytes, most: int) -> list[bytes]:
-    "Earlier versions of a PDF, the newest first"
+def _revisions(pdf: Any, data: bytes, most: int, notes: list[str]) -> list[bytes]:
+    "Earlier versions of a PDF, the newest first; those past the limit are noted"
     from ctypes import c_uint
     from pypdfium2 import raw
     n = min(raw.FPDF_GetTrailerEnds(pdf, None, 0), 10_000)
@@ -303,16 +303,19 @@ def _revisions(pdf: Any, data: bytes, most: int) -> list[bytes]:
     ends = (c_uint * n)(); raw.FPDF_GetTrailerEnds(pdf, ends, n)
     ends = sorted({e for e in ends if 0 < e < len(data) and data[e:].strip()})
     if b'/Linearized' in data[:2048]: ends = ends[1:]
+    if len(ends) > most: notes.append(f'{len(ends) - most} of {len(ends)} earlier versions were not looked at; max_revisions is {most}')
     return [data[:e] for e in reversed(ends)][:most]
 
-def _attached(pdf: Any, most: int, most_bytes: int) -> list[tuple[str, bytes]]:
-    "Names and contents of attached files"
+def _attached(pdf: Any, most: int, most_bytes: int, notes: list[str]) -> list[tuple[str, bytes]]:
+    "Names and contents of attached files; what is past the limits is noted"
     from ctypes import c_ulong, create_string_buffer
     from pypdfium2 import raw
-    out, n = [], c_ulong()
-    for i in range(min(raw.FPDFDoc_GetAttachmentCount(pdf), most)):
+    out, n, there = [], c_ulong(), raw.FPDFDoc_GetAttachmentCount(pdf)
+    if there > most: notes.append(f'{there - most} of {there} attached files were not looked at; max_attachments is {most}')
+    for i in range(min(there, most)):
         a = raw.FPDFDoc_GetAttachment(pdf, i)
-        if not a or not raw.FPDFAttachment_GetFile(a, None, 0, n) or not 0 < n.value <= most_bytes: continue
+        if not a or not raw.FPDFAttachment_GetFile(a, None, 0, n) or not n.value: continue
+        if n.value > most_bytes: notes.append(f'attachment {i + 1} was not looked at: {n.value} bytes; max_attached_bytes is {most_bytes}'); continue
         buf = create_string_buffer(n.value)
         if raw.FPDFAttachment_GetFile(a, buf, n.value, n): out.append((f'attachment {i + 1}', buf.raw[:n.value]))
     return out
@@ -388,13 +391,15 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str]) -> tuple[list, list
     "Opened earlier versions, and attached documents and texts"
     earlier, attached = [], []
     data = doc._src if isinstance(doc._src, bytes) else Path(doc._src).read_bytes()
-    for i, r in enumerate(_revisions(pdf, data, cfg['max_revisions'])):
+    passed: list[str] = []
+    for i, r in enumerate(_revisions(pdf, data, cfg['max_revisions'], passed)):
         try: earlier.append(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}'))
         except DocumentError: continue                                # not a file of its own
-    for name, a in _attached(pdf, cfg['max_attachments'], cfg['max_attached_bytes']):
+    for name, a in _attached(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed):
         if b'%PDF-' not in a[:1024]: attached.append(_text_of(a, cfg['max_attached_bytes'])); continue
         try: attached.append(open_document(a, None, f'{doc.path}: {name}'))
         except DocumentError as e: notes.append(str(e))
+    notes += [f'{doc.path}: {p}' for p in passed]
     return earlier, [a for a in attached if a]
 
 def find_leaks(
