@@ -52,6 +52,7 @@ class Look:
     document: Document            # As found with the low threshold
     threshold: float              # Of the model; where the slider stands first
     password: str | None = field(default=None, repr=False)
+    note: str = ''                # What could not be done, for people
     touched: float = field(default_factory=time.monotonic)
 
     @property
@@ -177,7 +178,7 @@ def look_at(
     if side and doc.redactions and doc.pages[0].unit == 'pt':
         try: look.document = side('codes', look, look.threshold, cancel=cancel)
         except Cancelled: raise
-        except RedactionError as e: service.say('codes', code=e.code)
+        except RedactionError as e: service.say('codes', code=e.code); look.note = 'The reasons printed on the boxes could not be read this time.'
     return look
 
 # %% ../nbs/42_desk.ipynb #83fd1400

@@ -11,6 +11,7 @@ import gc, io, json, time, warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Callable, Sequence
 import numpy as np
 import torch
@@ -251,7 +252,8 @@ class Kept(Callback):
     ):
         self.path, self.of, self.rounds, self.held = path, of, 0, None
         if not path.exists(): return
-        self.held = torch.load(path, map_location='cpu', weights_only=True); self.rounds = self.held['rounds']
+        try: self.held = torch.load(path, map_location='cpu', weights_only=True); self.rounds = self.held['rounds']
+        except (EOFError, KeyError, OSError, RuntimeError, UnpicklingError) as e: raise ValueError(f'{path}: damaged ({e}); delete it to begin this step anew') from e
         if self.held['of'] != of: raise ValueError(f'{path}: kept from a fit of {self.held["of"]}, not of {of}; delete it to begin anew')
     def before_fit(self):
         if not self.held: return

@@ -236,7 +236,7 @@ def _check_out(source: Any, out: Path) -> None:
         if os.path.exists(p) and not os.path.isfile(p): raise ReportError(f'{p}: not a plain file, so no report is written there; name a file such as report.html')
         if not isinstance(source, (str, Path)): continue
         if os.path.exists(p) and os.path.exists(source) and os.path.samefile(p, source): raise ReportError(f'{p}: is the file the report is made from; name another one, such as report.html')
-        inner = Path(os.path.relpath(os.path.realpath(p), os.path.realpath(source))).parts if os.path.isdir(source) else ()
+        folder, at = Path(source).resolve(), p.resolve(); inner = at.relative_to(folder).parts if folder.is_dir() and at.is_relative_to(folder) else ()
         if inner and (inner[0] in ('.parts', 'marked') or inner in {(n,) for n in SCANNED}): raise ReportError(f'{p}: belongs to the scan the report is made from; name another file, such as report.html')
 
 class _Tables:

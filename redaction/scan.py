@@ -6,7 +6,7 @@
 __all__ = ['SCAN', 'fingerprint', 'scan_worker', 'Book', 'cut', 'Summary', 'Desk', 'Engine', 'LocalEngine', 'scan']
 
 # %% ../nbs/35_scan.ipynb #e11bffc0
-import glob, os, shutil, sys, time
+import fnmatch, glob, os, shutil, sys, time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from .core import DocumentError, SettingsError, section, settings, sha256
 from .pages import open_document
 from .pool import Pool, WorkerError
 from .predict import WORKER, Package, Predictor, load_package, lost_reason
-from .sources import ENDINGS, Item, LeftOut, fetch, find_items, find_paths, readable
+from .sources import ENDINGS, Item, LeftOut, fetch, find_items, find_paths, readable, walk
 from .tables import Ledger, ScanError, page_rows, read_documents, read_pages, redacted
 
 # %% ../nbs/35_scan.ipynb #c063fbb5
@@ -401,9 +401,17 @@ def _nothing_there(out: Path, gone: list[str]) -> str:
     names = ', '.join(map(readable, gone[:3])) + (f' and {len(gone) - 3:,} more' if len(gone) > 3 else '')
     return f'{out}: holds a scan of {names}, where there is nothing to read now; the tables stay as they are. Bring the documents back, or delete {out} if they are gone for good'
 
-def _check_there(out: Path, sources: list[str]) -> None:
-    "Refuse to go on where a folder, an archive or a list that was scanned is no longer there"
-    gone = [s for s in sources if '://' not in s and not glob.has_magic(s) and not s.lower().endswith(ENDINGS) and not os.path.lexists(s.removeprefix('@'))]
+def _was_in(name: str, source: str) -> bool:
+    "Whether a document comes from a folder or matches a pattern"
+    if glob.has_magic(source): return fnmatch.fnmatch(name, readable(source))
+    return os.path.abspath(name).startswith(os.path.join(os.path.abspath(readable(source)), ''))
+
+def _check_there(ledger: Ledger, sources: list[str]) -> None:
+    "Refuse to go on where a folder, an archive or a list that was scanned is no longer there, or a folder or pattern that had documents has none now"
+    out, here = ledger.out, [s for s in sources if '://' not in s]
+    gone = [s for s in here if not glob.has_magic(s) and not s.lower().endswith(ENDINGS) and not os.path.lexists(s.removeprefix('@'))]
+    empty = [s for s in here if (not glob.glob(s, recursive=True) if glob.has_magic(s) else os.path.isdir(s) and next(walk(s, [out]), None) is None)]
+    gone += [s for s in empty if any(_was_in(n, s) for n in ledger.names())]
     if gone: raise ScanError(_nothing_there(out, gone))
 
 # %% ../nbs/35_scan.ipynb #4312bc09
@@ -431,7 +439,7 @@ def scan(
     package, how = load_package(cfg['model']), dict(threshold=threshold, dpi=dpi, password=password)
     with Ledger(out, _key(package, cfg, how), sources) as ledger:
         held = ledger.holds()
-        if held: _check_there(out, sources)
+        if held: _check_there(ledger, sources)
         spool = out/'.parts'/'spool'; spool.mkdir()
         bar = _Bar(sys.stderr.isatty() if progress is None else progress, sources, [out])
         left = LeftOut()

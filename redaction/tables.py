@@ -125,6 +125,11 @@ def _load(self: Ledger) -> None:
             if d['sha256'] not in self.known: self.begun.setdefault(d['sha256'], set()).add(d['page'])
 
 @patch
+def names(self: Ledger) -> Iterator[str]:
+    "Names of the documents in the tables and in the parts of a run that was stopped"
+    for p in (self.out, *self.parts.iterdir()): yield from (d['document'] for d in _read(p, 'documents', ['document']))
+
+@patch
 def holds(self: Ledger) -> bool:
     "Whether documents that could be opened are in the tables, or in the parts of a run that was stopped"
     from pyarrow import ArrowException

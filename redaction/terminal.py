@@ -8,7 +8,7 @@ __all__ = ['ENDINGS', 'COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate',
            'copy_path', 'annotate_many', 'Format', 'main', 'named', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
-import os, re, sys
+import json, os, re, sys
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -148,24 +148,14 @@ def copy_path(
     document: str | Path,  # What is copied
     taken: set[Path],      # Paths given out before; the new one is added
     suffix: str = '.pdf',  # Ending of the copy
-    sha256: str | None = None, # Fingerprint of the document
-    before: dict[str, str] | None = None, # Fingerprints of the documents whose copies are in the folder, by the copy's name
-)->Path:                   # A path in `folder` that is neither taken, nor another document's copy, nor the document
+    free: Callable[[Path], bool] = lambda path: True, # Whether a copy may be written there
+)->Path:                   # A path in `folder` that is neither taken nor the document
     "Choose where the marked copy of a document goes"
     n = 1
     while True:
         path = Path(folder)/f'{Path(document).stem}-marked{f"-{n}" if n > 1 else ""}{suffix}'
-        others = (before or {}).get(path.name, sha256) != sha256 or path.exists() and path.name not in (before or {path.name: 0})
-        if path not in taken and not others and os.path.realpath(path) != os.path.realpath(document): taken.add(path); return path
+        if path not in taken and free(path) and os.path.realpath(path) != os.path.realpath(document): taken.add(path); return path
         n += 1
-
-_COPIES = '.marked.sha256'  # In a folder of marked copies: of which content each is
-
-def _copies_in(folder: Path) -> dict[str, str]:
-    "Fingerprints of the documents whose copies are in a folder, by the copy's name"
-    try: lines = (folder/_COPIES).read_text(encoding='utf-8', errors='surrogateescape').splitlines()
-    except OSError: return {}
-    return {name: sha for sha, _, name in (line.partition('  ') for line in lines) if name}
 
 # %% ../nbs/60_terminal.ipynb #5f596bba
 def annotate_many(
@@ -176,13 +166,16 @@ def annotate_many(
 )->Iterator['Document']:               # The same documents, each after its copy is written
     "Write a marked copy of each document that could be read, and say where it is"
     from redaction.core import DocumentError
-    taken, folder = set(), Path(folder); before = _copies_in(folder)
+    from redaction.sources import COPIES, copies_in
+    taken, folder = set(), Path(folder); before, listed = copies_in(folder), (folder/COPIES).exists()
     for d in documents:
         if not d.error:
-            to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', d.sha256, before)
+            at = os.path.abspath(d.path)
+            ours = lambda p: d.sha256 == before[p.name]['sha256'] or at == before[p.name]['document'] if p.name in before else not (listed and p.exists())
+            to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', ours)
             try:
-                made = copy(d, to); before[to.name] = d.sha256
-                with open(folder/_COPIES, 'a', encoding='utf-8', errors='surrogateescape') as f: f.write(f'{d.sha256}  {to.name}\n')
+                made = copy(d, to); names = {to.name: 0} | {Path(f).name: 0 for f in (made if isinstance(made, (list, tuple)) else [made])}
+                with open(folder/COPIES, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name, document=at, sha256=d.sha256)) + '\n' for name in names)
             except (DocumentError, OSError) as e: failed.append(d); say(f'{d.path}: no marked copy: {e}')
             else:
                 for f in made if isinstance(made, (list, tuple)) else [made]: say(f'marked copy: {f}')

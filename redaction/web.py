@@ -7,16 +7,17 @@ __all__ = ['HOW', 'STYLE', 'SCRIPT', 'Web', 'NotAnUpload', 'uploads', 'is_upload
            'drawn_boxes', 'explanation', 'theme', 'make_page', 'Cloakroom', 'add_page', 'serve_page']
 
 # %% ../nbs/42_web.ipynb #3ccd2cb8
-import asyncio, hmac, io, json, math, os, shutil, tempfile, threading, time
+import asyncio, hmac, io, json, math, os, re, shutil, tempfile, threading, time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
 from .core import EncryptedDocumentError, RedactionError
 from .desk import SIDES, Desk, Look, NoConsent, Side, add_files, keep_feedback, look_at, picture, web_settings
 from .limits import Busy, NoClassifier, ServiceError
 from .report_parts import Html, count, esc
-from .serve import make_app, plain_name, refuse, run_app
+from .serve import make_app, plain_name, refuse, route_path, run_app
 from .service import Service
 from .verdict import at_threshold, class_card, error_card, gallery, leak_card, page_view, redaction_table, share_chart, verdict_card
 
@@ -112,7 +113,7 @@ def draw(
 )->tuple[Html, ...]:       # Verdict, how many boxes are shown, gallery, chart, table, links
     "Everything on the first tab that depends on the threshold"
     doc, n = at_threshold(look.document, threshold), look.document.redactions
-    shown = Html(f'<p class="rd-quiet" aria-live="polite">Showing {count(doc.redactions)} of {count(n, "possible redaction")}. The model suggests {look.threshold:.2f}.</p>')
+    shown = Html(f'<p class="rd-quiet" aria-live="polite">Showing {count(doc.redactions)} of {count(n, "possible redaction")}. The model suggests {look.threshold:.2f}.{" " * bool(look.note)}{esc(look.note)}</p>')
     return verdict_card(doc), shown, gallery(doc, _address(key, SIDES[0]), redacted_only, most), share_chart(doc), redaction_table(doc), _files(key, threshold, len(doc.redacted_pages), len(doc))
 
 def draw_page(
@@ -408,6 +409,11 @@ def _client_endpoint(gr: Any, web: Web) -> None:
         except (RedactionError, ValueError) as e: raise gr.Error(str(e), print_exception=False) from None
     go.click(detect, [file, threshold], out, api_name='detect', api_description='Find the redactions of a document', concurrency_limit=web.service.gate.most + web.service.gate.queue)
 
+async def _only_uploads(move: Callable, path: str | Path | None) -> str | None:
+    "What Gradio does with each path it is sent; it would also fetch addresses, of any size, for whoever sends them"
+    if path is not None and not is_upload(path): raise NotAnUpload('choose the document again: what was sent is not an upload')
+    return await move(path)
+
 def make_page(
     web: Web,  # What the tabs share
 )->Any:        # `gradio.Blocks`
@@ -432,6 +438,7 @@ def make_page(
         page.unload(leave)
         page.has_launched = True                                   # else Gradio takes any path on this machine for an upload
         page.load(told, None, how, show_progress='hidden', api_visibility='private')
+    for part in page.blocks.values(): part.async_move_resource_to_block_cache = partial(_only_uploads, part.async_move_resource_to_block_cache)
     return page
 
 # %% ../nbs/42_web.ipynb #415eb5df
@@ -441,17 +448,20 @@ class Cloakroom:
         app: Any,           # What answers
         room: int,          # Bytes that may lie in Gradio's folder
         most: int,          # Uploads that may arrive at one time
+        largest: int,       # Bytes of one
         path: str = '/gradio_api/upload', # Where they arrive
-    ): self.app, self.room, self.most, self.path, self.now = app, room, most, path, 0
+    ): self.app, self.room, self.most, self.largest, self.path, self.now, self.claimed = app, room, most, largest, path, 0, 0
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        if scope['type'] != 'http' or scope['path'] != self.path: return await self.app(scope, receive, send)
+        if scope['type'] != 'http' or route_path(scope) != self.path: return await self.app(scope, receive, send)
         from fastapi import Request
-        if self.now >= self.most or await asyncio.to_thread(sweep, math.inf) > self.room:
-            return await refuse(Request(scope), Busy('too many documents are being uploaded; try again in a moment'))(scope, receive, send)
-        self.now += 1
-        try: await self.app(scope, receive, send)
-        finally: self.now -= 1
+        said = dict(scope['headers']).get(b'content-length', b'').decode('latin-1')
+        claim = min(int(said), self.largest) if re.fullmatch('[0-9]{1,15}', said) else self.largest
+        self.now += 1; self.claimed += claim                        # before anything is waited for, so that nobody slips in
+        try:
+            full = self.now > self.most or self.claimed + await asyncio.to_thread(sweep, math.inf) > self.room
+            await (refuse(Request(scope), Busy('too many documents are being uploaded; try again in a moment')) if full else self.app)(scope, receive, send)
+        finally: self.now -= 1; self.claimed -= claim
 
 # %% ../nbs/42_web.ipynb #a8cfa12f
 def add_page(
@@ -462,14 +472,15 @@ def add_page(
 )->Any:                                # The same application; the page's parts are in `app.state.web`
     "Mount the page on the API's application"
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-    if own := not os.environ.get('GRADIO_TEMP_DIR'): os.environ['GRADIO_TEMP_DIR'] = tempfile.mkdtemp(prefix='redaction-uploads-')  # what lies there is ours to delete
+    if at := os.environ.get('GRADIO_TEMP_DIR'): os.makedirs(at, exist_ok=True)
+    os.environ['GRADIO_TEMP_DIR'] = folder = tempfile.mkdtemp(prefix='redaction-uploads-', dir=at or None)  # of our own: what lies there is ours to read and to delete
     import gradio as gr
     from starlette.middleware import Middleware
     service, cfg = app.state.service, web_settings(settings, **changes)
     web = app.state.web = Web(service, cfg, Desk(cfg['keep_seconds'], cfg['keep_bytes']), Side(cfg), [Path(s) for s in samples])
     inner, since = app.router.lifespan_context, time.time()
     app.state.bodies['/gradio_api/upload'] = service.settings['max_bytes'] + 10_000
-    app.user_middleware.append(Middleware(Cloakroom, room=cfg['upload_bytes'], most=service.settings['uploads']))  # the last is the innermost: its refusals are counted and logged
+    app.user_middleware.append(Middleware(Cloakroom, room=cfg['upload_bytes'], most=service.settings['uploads'], largest=service.settings['max_bytes'] + 10_000))  # the last is the innermost: its refusals are counted and logged
     async def tidy():
         while True: await asyncio.sleep(10); web.desk.tidy(); sweep(since)
     @asynccontextmanager
@@ -479,7 +490,7 @@ def add_page(
             try: yield state
             finally:
                 task.cancel(); await asyncio.to_thread(web.side.pool.close); sweep(since, 0., 0.)
-                if own: shutil.rmtree(uploads(), ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
     app.router.lifespan_context = life
     add_files(app, service, web.desk)
     keys = service.settings['api_keys']

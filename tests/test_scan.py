@@ -113,6 +113,18 @@ def test_sources_that_are_gone(pile, tmp_path):
     assert subprocess.run(command, capture_output=True).returncode == 1 and state() == before
 
 
+def test_one_of_the_sources_is_gone(tmp_path):
+    "A folder, or a pattern, that had documents and has none now, is told before anything is changed"
+    for name in ('a', 'b'): (tmp_path/name).mkdir(); (tmp_path/name/f'{name}.pdf').write_bytes((FILES/'good.pdf').read_bytes() + name.encode())
+    for last in (tmp_path/'b', tmp_path/'b/*.pdf'):
+        out = tmp_path/f'out{len(str(last))}'; command = [COMMAND, 'scan', tmp_path/'a', last, '--out', out, '--workers', '1']
+        assert subprocess.run(command).returncode == 0
+        before = (out/'documents.parquet').read_bytes(); (tmp_path/'b/b.pdf').rename(tmp_path/'away')
+        r = subprocess.run(command, capture_output=True, text=True)
+        assert r.returncode == 2 and str(last) in r.stderr and (out/'documents.parquet').read_bytes() == before, r
+        (tmp_path/'away').rename(tmp_path/'b/b.pdf')
+
+
 # damage
 
 def recursive(): return b'%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 3/Kids[2 0 R 2 0 R 2 0 R]>>\nendobj\ntrailer\n<</Root 1 0 R/Size 3>>\nstartxref\n9\n%%EOF\n'

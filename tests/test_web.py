@@ -187,8 +187,8 @@ def test_no_file_of_the_server(server, tmp_path):
     for path in (secret, letter):
         for f in config['dependencies']:
             if not f['backend_fn'] or not f['inputs']: continue
-            for more in ({}, dict(is_stream=True), dict(url=f'file://{path}')):
-                said = send(server, f['id'], [None if i in states else as_upload(path, **more) for i in f['inputs']])
+            for at, more in ((path, {}), (path, dict(is_stream=True)), (path, dict(url=f'file://{path}')), (f'file://{path}', {}), (f'{server.url}/api/docs', {})):
+                said = send(server, f['id'], [None if i in states else as_upload(at, **more) for i in f['inputs']])
                 assert words not in said and '/look/' not in said and '"redactions"' not in said, (f['id'], said[:300])
     assert secret.read_text() == words and letter.exists()
     assert not any(words in p.read_bytes().decode('latin-1') or p.name in ('secret.env', 'letter.pdf') for p in server.files)
