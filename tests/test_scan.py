@@ -41,7 +41,10 @@ def long_pdf(pages, seed=0):
 CHILD = "import sys, json; from redaction.scan import scan; a = json.loads(sys.argv[1]); scan(a['sources'], a['out'], workers=2, jsonl=True, progress=False, own=dict(range_pages=2, part_pages=2))"
 
 
-def start(pile, out): return subprocess.Popen([sys.executable, '-c', CHILD, json.dumps(dict(sources=[str(pile)], out=str(out)))], cwd=ROOT)
+def heed(): signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in the background has it ignored, and children inherit that
+
+
+def start(pile, out): return subprocess.Popen([sys.executable, '-c', CHILD, json.dumps(dict(sources=[str(pile)], out=str(out)))], cwd=ROOT, preexec_fn=heed)
 
 
 def finish(pile, out): assert start(pile, out).wait(120) == 0; return tables(out) | {'jsonl': (out/'documents.jsonl').read_bytes()}
@@ -94,7 +97,7 @@ def test_interrupted_keeps_what_it_has(pile, tmp_path):
 def test_stopped_at_the_terminal(tmp_path):
     "Ctrl-C reaches every process of the scan, and one line is said"
     (tmp_path/'long.pdf').write_bytes(long_pdf(300))
-    run = subprocess.Popen([COMMAND, 'scan', tmp_path/'long.pdf', '--out', tmp_path/'out', '--workers', '1'], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    run = subprocess.Popen([COMMAND, 'scan', tmp_path/'long.pdf', '--out', tmp_path/'out', '--workers', '1'], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
     while not (tmp_path/'out/.parts/spool').exists() and run.poll() is None: time.sleep(.02)
     time.sleep(1); os.killpg(run.pid, signal.SIGINT); out, err = run.communicate(timeout=60)
     assert (run.returncode, out, err) == (130, '', 'stopped; the same command goes on where it was\n')
