@@ -92,14 +92,14 @@ def test_odd_names(redaction, letter, tmp_path):
 def test_left_out(redaction, letter, tmp_path):
     "What a search passes over is told in one line: other types, archives, and copies we marked; a file that is named is looked at"
     for n in ('a.gif', 'b.GIF', 'c.zip', '.hidden.gif'): (tmp_path/n).touch()
-    shutil.copy(letter, tmp_path/'x.pdf'); shutil.copy(letter, tmp_path/'old-marked.pdf')
+    shutil.copy(letter, tmp_path/'x.pdf'); assert redaction('detect', letter, '--annotate', tmp_path).status == 0 and (tmp_path/'letter-marked.pdf').exists()
     for command in (['detect'], ['leaks'], ['classify']):
         r = redaction(*command, tmp_path, '--format', 'json')
         assert r.status == 0 and [d['document'] for d in lines(r)] == [str(tmp_path/'x.pdf')], r
         assert r.err == f'left out in {tmp_path}: 2 .gif, 1 .zip, 1 marked copy; redaction scan opens archives\n'
-    assert redaction('detect', tmp_path/'x.pdf', '--annotate', tmp_path/'m').status == 0
+    (tmp_path/'m').mkdir(); shutil.copy(letter, tmp_path/'m/theirs-marked.pdf'); assert redaction('detect', tmp_path/'x.pdf', '--annotate', tmp_path/'m').status == 0
     r = redaction('detect', tmp_path/'m', tmp_path/'m/x-marked.pdf', '--format', 'json')
-    assert len(lines(r)) == 1 and r.err == f'left out in {tmp_path}/m: 1 marked copy\n'
+    assert [d['document'] for d in lines(r)] == [str(tmp_path/'m'/n) for n in ('theirs-marked.pdf', 'x-marked.pdf')] and r.err == f'left out in {tmp_path}/m: 1 marked copy\n'
 
 
 def test_folder_that_is_closed(redaction, tmp_path):
