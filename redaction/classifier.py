@@ -301,12 +301,12 @@ def classify(
     file: TextIO | None = None,         # Where to write; the standard output when None
 )->int:                                 # 0, or 1 where a document could not be read
     "Print the probability that each page is redacted"
-    from redaction.terminal import explained, list_documents, say
+    from redaction.terminal import list_documents, say
     writers = dict(table=write_table, json=write_json, csv=write_csv)
     if format not in writers: raise ValueError(f'Unknown format {format!r}. Valid formats: {", ".join(writers)}')
     load_classifier(model); failed = []
     def heed(documents: Iterable[ClassifiedDocument]) -> Iterator[ClassifiedDocument]:
-        for d in map(explained, documents):
+        for d in documents:
             if d.error: failed.append(d); say(d.error)
             yield d
     writers[format](heed(classify_safely(list_documents(paths), model, detector, password)), file or sys.stdout)

@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional
 import typer
-from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, explained, list_documents, say, usage, write_csv, write_json, write_table)
+from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, list_documents, say, usage, write_csv, write_json, write_table)
 if TYPE_CHECKING: from redaction.core import Document
 
 # %% ../nbs/69_cli.ipynb #66ab0741
@@ -34,7 +34,7 @@ def _progress(items: list[Path], quiet: bool) -> Iterator[Path]:
     yield from track(items, 'Looking', console=Console(stderr=True), transient=True)
 
 def _heed(documents: Iterable['Document'], failed: list['Document']) -> Iterator['Document']:
-    for d in map(explained, documents):
+    for d in documents:
         if d.error: failed.append(d); say(d.error)
         yield d
 

@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, explained, list_documents, one_line, say, usage
+from .terminal import Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, list_documents, one_line, say, usage
 
 # %% ../nbs/62_cli_run.ipynb #f8698439
 @app.command()
@@ -57,7 +57,7 @@ def leaks(
         if format not in ('table', 'json'): raise typer.BadParameter('must be table or json', param_hint='--format')
         found, failed, n = find_leaks_safely(list_documents(paths), model, password=password, text=text), 0, 0
         if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-        for d in map(explained, found):
+        for d in found:
             if d.error: failed += 1; say(d.error)
             if format == 'json': print(as_utf8(d.to_json()), flush=True); continue
             for p in d.to_dict()['pages']:

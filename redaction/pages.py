@@ -268,12 +268,19 @@ class DocumentReader:
     def __repr__(self) -> str: return f'DocumentReader({self.path}, {self.format}, {len(self)} page{"s" * (len(self) != 1)})'
 
 # %% ../nbs/01_pages.ipynb #e7c38c97
+def _not_a_file(path: Path) -> str:
+    "Why there is no file to read"
+    if not path.is_dir(): return 'no such file'
+    try: os.scandir(path).close()
+    except OSError as e: return f"the folder can't be read: {e.strerror}"
+    return 'a folder, not a document'
+
 @patch
 def _check_file(self: DocumentReader) -> str:
     "Refuse what can be refused before parsing; the type of the file"
     src, limit = self._src, self.settings['max_bytes']
     try:
-        if isinstance(src, Path) and not src.is_file(): raise DocumentError(f'{self.path}: no such file')
+        if isinstance(src, Path) and not src.is_file(): raise DocumentError(f'{self.path}: {_not_a_file(src)}')
         n = src.stat().st_size if isinstance(src, Path) else len(src)
         if n == 0: raise EmptyDocumentError(f'{self.path}: the file is empty (0 bytes); valid are PDF, PNG, JPEG, TIFF and WebP')
         if n > limit: raise LimitError(f'{self.path}: {n} bytes; max_bytes is {limit}')

@@ -110,6 +110,7 @@ def walk(
     folder: str | Path,                   # Where to begin
     leave_out: Iterable[str | Path] = (), # Folders that are not entered, such as the one results are written to
     left: LeftOut | None = None,          # Takes what is passed over
+    ours: Callable[[str], bool] = _is_document, # Whether a path is wanted
 )->Iterator[str | Item]:                  # Paths of files in sorted order; an item for a folder that can't be read
     "The documents and archives in a folder and the folders in it"
     left = LeftOut() if left is None else left
@@ -118,7 +119,7 @@ def walk(
         if (real := os.path.realpath(at)) in seen: dirs.clear(); continue
         seen.add(real)
         dirs[:] = sorted(d for d in dirs if not d.startswith('.'))
-        yield from left.sort_out(folder, at, files, _is_document)
+        yield from left.sort_out(folder, at, files, ours)
     for e in denied: yield Item(readable(e.filename), e.filename, DocumentError(f"{readable(e.filename)}: the folder can't be read: {e.strerror}"))
 
 # %% ../nbs/35_sources.ipynb #7ac7bca8
