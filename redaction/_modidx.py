@@ -1739,7 +1739,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.tables.Ledger.close': ('tables.html#ledger.close', 'redaction/tables.py'),
                                   'redaction.tables.Ledger.commit': ('tables.html#ledger.commit', 'redaction/tables.py'),
                                   'redaction.tables.Ledger.finish': ('tables.html#ledger.finish', 'redaction/tables.py'),
-                                  'redaction.tables.Ledger.holds': ('tables.html#ledger.holds', 'redaction/tables.py'),
                                   'redaction.tables.Ledger.names': ('tables.html#ledger.names', 'redaction/tables.py'),
                                   'redaction.tables.ScanError': ('tables.html#scanerror', 'redaction/tables.py'),
                                   'redaction.tables._Follow': ('tables.html#_follow', 'redaction/tables.py'),

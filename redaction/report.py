@@ -13,7 +13,6 @@ from typing import Any, Callable, Iterable
 from .core import KINDS, Detections, RedactionError, draw_boxes, section, sha256, write_whole
 from .grounds import Code, code_table, look_up
 from .report_parts import Html, bars, columns, count, esc, figure, meter, page, panel, percent, sheet, stack, table
-from .sources import SCANNED
 from .tally import BANDS, _DOCUMENT_COLUMNS, _REDACTION_COLUMNS, ReportError, Tally, csv_rows, read_results, year_of
 
 # %% ../nbs/34_report.ipynb #816bef39
@@ -232,6 +231,7 @@ def _tables_of(out: Path) -> list[Path]:
 
 def _check_out(source: Any, out: Path) -> None:
     "Refuse to write over what the report is made of, and over what is no plain file, such as a device"
+    from redaction.sources import SCANNED
     for p in (out, *_tables_of(out)):
         if os.path.exists(p) and not os.path.isfile(p): raise ReportError(f'{p}: not a plain file, so no report is written there; name a file such as report.html')
         if not isinstance(source, (str, Path)): continue

@@ -438,7 +438,7 @@ def scan(
     sources, out = [os.fspath(s) for s in sources], Path(out)
     package, how = load_package(cfg['model']), dict(threshold=threshold, dpi=dpi, password=password)
     with Ledger(out, _key(package, cfg, how), sources) as ledger:
-        held = ledger.holds()
+        held = any(ledger.names())
         if held: _check_there(ledger, sources)
         spool = out/'.parts'/'spool'; spool.mkdir()
         bar = _Bar(sys.stderr.isatty() if progress is None else progress, sources, [out])

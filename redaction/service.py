@@ -180,7 +180,7 @@ def start(self: Service) -> 'Service':
 def reload(self: Service) -> dict[str, str]:
     "Read the model settings again and follow them; why, for each role whose model was refused"
     try: new = limits(self._path, **self._changes)
-    except SettingsError as e: self.say('settings', why=str(e)); return dict(settings=str(e))
+    except (SettingsError, OSError) as e: self.say('settings', why=str(e)); return dict(settings=str(e))
     refused = self.rollout.follow(new['model'], new['canary'], new['shadow'], new['canary_share'])
     if self._closed.is_set(): self.rollout.close()                  # closed while models were being loaded
     self.ready = 'current' in self.rollout
@@ -191,9 +191,7 @@ def _watch(self: Service) -> None:
     "Follow the settings while the service runs"
     every = self.settings['watch_seconds']
     while every and not self._closed.wait(every):
-        try:
-            if self.ready: self.reload()
-        except OSError as e: self.say('settings', why=str(e))         # such as too many open files; it passes
+        if self.ready: self.reload()
 
 @patch
 def close(self: Service) -> None:

@@ -126,15 +126,11 @@ def _load(self: Ledger) -> None:
 
 @patch
 def names(self: Ledger) -> Iterator[str]:
-    "Names of the documents in the tables and in the parts of a run that was stopped"
-    for p in (self.out, *self.parts.iterdir()): yield from (d['document'] for d in _read(p, 'documents', ['document']))
-
-@patch
-def holds(self: Ledger) -> bool:
-    "Whether documents that could be opened are in the tables, or in the parts of a run that was stopped"
+    "Names of the documents that could be opened, in the tables and in the parts of a run that was stopped; tables that can't be read hold none"
     from pyarrow import ArrowException
-    try: return any(d['sha256'] for p in (self.out, *self.parts.iterdir()) for d in _read(p, 'documents', ['sha256']))
-    except (ArrowException, OSError): return False                 # tables that can't be read are no loss
+    for p in (self.out, *self.parts.iterdir()):
+        try: yield from (d['document'] for d in _read(p, 'documents', ['document', 'sha256']) if d['sha256'])
+        except (ArrowException, OSError): continue
 
 def _read(part: Path, table: str, columns: list[str] | None = None) -> Iterator[dict]:
     "The rows of a table, a batch at a time; none where it isn't there"

@@ -7,7 +7,7 @@ __all__ = ['HOW', 'STYLE', 'SCRIPT', 'Web', 'NotAnUpload', 'uploads', 'is_upload
            'drawn_boxes', 'explanation', 'theme', 'make_page', 'Cloakroom', 'add_page', 'serve_page']
 
 # %% ../nbs/42_web.ipynb #3ccd2cb8
-import asyncio, hmac, io, json, math, os, re, shutil, tempfile, threading, time
+import asyncio, hmac, io, json, math, os, re, tempfile, threading, time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +37,7 @@ class Web:
     def stop(self, session: str) -> None:
         if e := self.stops.get(session): e.set()
     def leave(self, session: str) -> None:
-        for s in (session, f'{session} leaks'): self.stop(s); self.stops.pop(s, None)
+        for s in (session, f'{session} leaks'): self.stop(s)
         self.desk.forget(self.keys.pop(session, None))
 
 # %% ../nbs/42_web.ipynb #2824e005
@@ -79,7 +79,6 @@ def take(
     return data, plain_name(path.name)
 
 def sweep(
-    since: float,           # Files older than this, in seconds since 1970, are not ours
     age: float = 600.,      # Seconds after which an upload is deleted that nobody asked about
     part_age: float = 60.,  # The same for files that have not grown, of uploads that broke off, and for the empty ones that Gradio makes and never uses
 )->int:                     # Bytes that are left
@@ -89,7 +88,7 @@ def sweep(
         for p in (Path(at)/name for name in names):
             try:
                 st = p.lstat(); left += st.st_size
-                if not since <= st.st_mtime <= now - (part_age if p.parent == folder else age): continue
+                if st.st_mtime > now - (part_age if p.parent == folder else age): continue
                 p.unlink(); left -= st.st_size
                 if p.parent != folder: p.parent.rmdir()
             except OSError: continue                                # gone already, or others lie there too
@@ -245,9 +244,7 @@ def _read(web: Web, source: str | None, old: str | None, password: str, session:
     web.desk.forget(old)
     if not source: return None, NoConsent('choose a document first')
     told = lambda e: progress((e['page'], e['pages']), desc=f"Page {e['page']} of {e['pages']}", unit='pages')
-    try: data, name = take(source, web.samples, keep=True)
-    except NotAnUpload as e: return None, e
-    try: look = look_at(web.service, web.side, data, name, web.cfg, password, told, web.begin(session))
+    try: data, name = take(source, web.samples, keep=True); look = look_at(web.service, web.side, data, name, web.cfg, password, told, web.begin(session))
     except RedactionError as e: return None, e
     finally: web.stops.pop(session, None)
     key = web.keys[session] = web.desk.put(look)
@@ -389,7 +386,9 @@ def _leak_tab(gr: Any, web: Web, key: Any, threshold: Any) -> None:
     gr.HTML('<p>A black box drawn over text often leaves the text in the file, where copy and paste brings it back. Check a PDF before you publish it. Pictures have no text that could leak.</p>')
     file, again, out = gr.File(label='A PDF to check', height=140, elem_id='rd-leak-upload'), gr.Button('Check the document of the first tab', size='sm', elem_id='rd-leak-same'), gr.HTML(elem_id='rd-leaks')
     def check(look: Look, t: float, progress, session: str):
-        found = web.side('leaks', look, t, lambda n: progress((n, len(look.document)), desc=f'Page {n} of {len(look.document)}', unit='pages'), web.begin(f'{session} leaks'))
+        name = f'{session} leaks'
+        try: found = web.side('leaks', look, t, lambda n: progress((n, len(look.document)), desc=f'Page {n} of {len(look.document)}', unit='pages'), web.begin(name))
+        finally: web.stops.pop(name, None)
         return leak_card(look.name, found.leaks, ADVICE, found.notes)
     def upload(source, request: gr.Request, progress=gr.Progress()):
         name = ''
@@ -459,7 +458,7 @@ class Cloakroom:
         claim = min(int(said), self.largest) if re.fullmatch('[0-9]{1,15}', said) else self.largest
         self.now += 1; self.claimed += claim                        # before anything is waited for, so that nobody slips in
         try:
-            full = self.now > self.most or self.claimed + await asyncio.to_thread(sweep, math.inf) > self.room
+            full = self.now > self.most or self.claimed + await asyncio.to_thread(sweep) > self.room
             await (refuse(Request(scope), Busy('too many documents are being uploaded; try again in a moment')) if full else self.app)(scope, receive, send)
         finally: self.now -= 1; self.claimed -= claim
 
@@ -473,24 +472,22 @@ def add_page(
     "Mount the page on the API's application"
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
     if at := os.environ.get('GRADIO_TEMP_DIR'): os.makedirs(at, exist_ok=True)
-    os.environ['GRADIO_TEMP_DIR'] = folder = tempfile.mkdtemp(prefix='redaction-uploads-', dir=at or None)  # of our own: what lies there is ours to read and to delete
+    folder = tempfile.TemporaryDirectory(prefix='redaction-uploads-', dir=at or None, ignore_cleanup_errors=True); os.environ['GRADIO_TEMP_DIR'] = folder.name  # of our own: what lies there is ours to read and to delete
     import gradio as gr
     from starlette.middleware import Middleware
     service, cfg = app.state.service, web_settings(settings, **changes)
     web = app.state.web = Web(service, cfg, Desk(cfg['keep_seconds'], cfg['keep_bytes']), Side(cfg), [Path(s) for s in samples])
-    inner, since = app.router.lifespan_context, time.time()
+    inner = app.router.lifespan_context
     app.state.bodies['/gradio_api/upload'] = service.settings['max_bytes'] + 10_000
     app.user_middleware.append(Middleware(Cloakroom, room=cfg['upload_bytes'], most=service.settings['uploads'], largest=service.settings['max_bytes'] + 10_000))  # the last is the innermost: its refusals are counted and logged
     async def tidy():
-        while True: await asyncio.sleep(10); web.desk.tidy(); sweep(since)
+        while True: await asyncio.sleep(10); web.desk.tidy(); await asyncio.to_thread(sweep)
     @asynccontextmanager
     async def life(app: Any):
         async with inner(app) as state:
             task = asyncio.create_task(tidy())
             try: yield state
-            finally:
-                task.cancel(); await asyncio.to_thread(web.side.pool.close); sweep(since, 0., 0.)
-                shutil.rmtree(folder, ignore_errors=True)
+            finally: task.cancel(); await asyncio.to_thread(web.side.pool.close); folder.cleanup()
     app.router.lifespan_context = life
     add_files(app, service, web.desk)
     keys = service.settings['api_keys']
