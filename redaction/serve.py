@@ -114,7 +114,6 @@ def refuse(
     request: Request,
     e: RedactionError,  # Of ours
 )->JSONResponse:       # With its status
-
     "The answer to an error of ours"
     more = {'Retry-After': str(e.retry)} if getattr(e, 'retry', None) else {'WWW-Authenticate': 'Bearer'} if isinstance(e, NoKey) else {}
     return _answer(request, status_of(e), e.code, str(e).replace('with --password', 'in the header X-Document-Password'), **more)

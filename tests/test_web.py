@@ -209,15 +209,23 @@ def test_too_much(server):
     server.until(lambda: not server.files, 90)
 
 
+def test_the_api_beside_the_page(server):
+    "With a page mounted at the root, the API still answers for itself"
+    ask = lambda method, path: server.client.request(method, path)
+    assert [(r := ask(m, p)).status_code for m, p in (('HEAD', '/healthz'), ('HEAD', '/readyz'), ('GET', '/api/v1/detect'), ('DELETE', '/api/v1/model'), ('GET', '/api/v2'))] == [200, 200, 405, 405, 404]
+    assert r.json()['error']['code'] == 'not_found' and ask('GET', '/api/v1/detect').json()['error']['code'] == 'method_not_allowed' and 'POST' in ask('GET', '/api/v1/detect').headers['allow']
+
+
 def test_keys(tmp_path):
     "Where the service asks for keys, the page does too"
     start, serving.START = serving.START, START
-    try: s = Server(tmp_path/'s', dict(api_keys='sesame', watch_seconds=0))
+    try: s = Server(tmp_path/'s', dict(api_keys='sesame,schlüssel', watch_seconds=0))
     finally: serving.START = start
     try:
         s.wait()
         file = dict(files=('letter.pdf', LETTER.read_bytes()))
         assert s.client.post('/gradio_api/upload', files=file).status_code == 401 and s.detect(LETTER).status_code == 401
+        assert [s.client.get('/api/v1/model', headers={'Authorization': f'Bearer {k}'.encode()}).status_code for k in ('sesame', 'schlüssel', 'guess')] == [200, 200, 401]
         with httpx.Client(base_url=s.url, timeout=60) as known:
             assert known.post('/login', data=dict(username='me', password='guess')).status_code == 400
             assert known.post('/login', data=dict(username='me', password='sesame')).status_code == 200
