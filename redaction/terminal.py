@@ -71,8 +71,9 @@ def write_json(
 COLUMNS: tuple[str, ...] = ('document', 'page', 'unit', 'x0', 'y0', 'x1', 'y1', 'score', 'kind', 'code', 'error')  # Of the CSV
 
 def _rows(d: 'Document') -> Iterator[dict[str, Any]]:
-    name = lambda s: f"'{s}" if str(s)[:1] in ('=', '+', '-', '@') else s
-    about = dict(document=name(d.path), error=name(d.error or ''))
+    from redaction.sources import readable
+    name = lambda s: f"'{s}" if s[:1] in ('=', '+', '-', '@') else s
+    about = dict(document=name(readable(d.path)), error=name(readable(d.error or '')))
     if not d.redactions: yield about
     for p in d.to_dict()['pages']:
         for r in p['redactions']:
@@ -153,11 +154,12 @@ def annotate_many(
             ours = lambda p: d.sha256 == before[p.name]['sha256'] or at == before[p.name]['document'] if p.name in before else not (listed and p.exists())
             to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', ours)
             try:
-                made = copy(d, to); names = {to.name: 0} | {Path(f).name: 0 for f in (made if isinstance(made, (list, tuple)) else [made])}
-                with open(folder/COPIES, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name, document=at, sha256=d.sha256)) + '\n' for name in names)
+                made = copy(d, to); made = made if isinstance(made, (list, tuple)) else [made]
+                new = {name: dict(document=at, sha256=d.sha256) for name in (to.name, *(Path(f).name for f in made))}
+                with open(folder/COPIES, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name) | about) + '\n' for name, about in new.items() if before.get(name) != about)
             except (DocumentError, OSError) as e: failed.append(d); say(f'{d.path}: no marked copy: {e}')
             else:
-                for f in made if isinstance(made, (list, tuple)) else [made]: say(f'marked copy: {f}')
+                for f in made: say(f'marked copy: {f}')
         yield d
 
 # %% ../nbs/60_terminal.ipynb #f9f97f15

@@ -86,6 +86,7 @@ def test_odd_names(redaction, letter, tmp_path):
         r = redaction('detect', tmp_path, '--format', form)
         assert r.status == 0
         if form == 'json': assert lines(r)[0]['document'] == f'{tmp_path}/red\x1b[31m\n\\xff.pdf' and '\\ud' not in r.out
+        if form == 'csv': assert r'\xff.pdf' in r.out and '\\ud' not in r.out
         if form == 'table': assert '\x1b' not in r.out
 
 
