@@ -67,12 +67,12 @@ def document(seed):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--pages', type=int, default=100); ap.add_argument('--pdfs', type=int, default=20); ap.add_argument('--printed', type=int, default=0); ap.add_argument('--out', type=Path); ap.add_argument('--seed', type=int, default=900_000)
+    ap.add_argument('--pages', type=int, default=100); ap.add_argument('--pdfs', type=int, default=20); ap.add_argument('--printed', type=int, default=0); ap.add_argument('--out', type=Path); ap.add_argument('--seed', type=int, default=900_000); ap.add_argument('--model')
     a = ap.parse_args()
     from redaction.predict import Predictor
     from redaction.synth import make_page
     from printed import documents
-    p, counts = Predictor(), {}
+    p, counts = Predictor(a.model), {}
     groups = dict(made=lambda: (make_page(a.seed + i, clean=True).image for i in range(a.pages)), pdf=lambda: (document(a.seed + i) for i in range(a.pdfs)), printed=lambda: documents(a.seed + i for i in range(a.printed)) if a.printed else ())
     for group, sources in groups.items():
         n = alarms = 0

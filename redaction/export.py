@@ -83,7 +83,7 @@ def quantize(
         try:
             quant_pre_process(str(graph), f'{d}/a.onnx', skip_symbolic_shape=True)
             convs = [n.name for n in onnx.load(f'{d}/a.onnx').graph.node if n.op_type == 'Conv']
-            quantize_static(f'{d}/a.onnx', f'{d}/b.onnx', Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            quantize_static(f'{d}/a.onnx', f'{d}/b.onnx', Reader(), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
                             op_types_to_quantize=['Conv', 'Add', 'Resize', 'Relu'], nodes_to_exclude=convs[-1:])
         finally: logging.disable(logging.NOTSET)
         return write_whole(path, _in_bytes(onnx.load(f'{d}/b.onnx')).SerializeToString())
