@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from fastcore.basics import patch
 from .boxes import MULTIPLE, prepare
-from .core import DocumentError, ModelError, section, settings, sha256
+from .core import DocumentError, ModelError, fingerprint, section, settings, sha256
 from .pages import open_document
-from .predict import WORKER, Predictor, _fingerprint, lost_reason, open_graph
+from .predict import WORKER, Predictor, lost_reason, open_graph
 from .turn import lies_sideways, turned
 
 # %% ../nbs/31_classifier.ipynb #a4b6b15b
@@ -234,7 +234,7 @@ def classifying_worker(
     most = settings(**changes)['max_bytes']
     def work(src: str, tick: Callable) -> ClassifiedDocument:
         try: return classify_document(src, c, password, p, tick, **changes)
-        except DocumentError as e: return ClassifiedDocument(src, _fingerprint(src, most), error=str(e), error_code=e.code, model=c.package.name)
+        except DocumentError as e: return ClassifiedDocument(src, fingerprint(src, most), error=str(e), error_code=e.code, model=c.package.name)
     return work
 
 # %% ../nbs/31_classifier.ipynb #62353534
@@ -253,7 +253,7 @@ def classify_safely(
             try: yield pool.call(src)
             except WorkerError as e:
                 code, why = lost_reason(e, cfg['max_seconds'])
-                yield ClassifiedDocument(src, _fingerprint(src, cfg['max_bytes']), error=f'{src}: {why}', error_code=code, model=name)
+                yield ClassifiedDocument(src, fingerprint(src, cfg['max_bytes']), error=f'{src}: {why}', error_code=code, model=name)
 
 # %% ../nbs/31_classifier.ipynb #c3e6b8d6
 FIELDS: tuple[str, ...] = ('document', 'page', 'label', 'probability', 'dark_box', 'detector', 'error')  # Columns of the CSV

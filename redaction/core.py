@@ -6,15 +6,15 @@
 __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError', 'ModelError', 'SettingsError',
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
-           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'sha256', 'find_settings', 'settings',
-           'section', 'sections', 'write_whole']
+           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'sha256', 'fingerprint',
+           'find_settings', 'settings', 'section', 'sections', 'write_whole', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json, re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Sequence
+from typing import IO, Any, Iterable, Iterator, Sequence
 import numpy as np
 from fastcore.basics import patch
 from fastcore.xtras import Config
@@ -388,6 +388,16 @@ def sha256(
         while chunk := f.read(1 << 20): h.update(chunk)
     return h.hexdigest()
 
+# %% ../nbs/00_core.ipynb #91e6e46f
+def fingerprint(
+    path: str | Path,  # A file, or something else
+    most: int,         # Bytes, as in `max_bytes`
+)->str | None:         # None for what is no plain file or too large, such as a device that never ends
+    "`sha256` of a file that is safe to read"
+    path = Path(path)
+    try: return sha256(path) if path.is_file() and path.stat().st_size <= most else None
+    except OSError: return None
+
 # %% ../nbs/00_core.ipynb #d9091c86
 DEFAULTS: dict[str, Any] = dict(
     max_bytes=500_000_000,     # Bytes of a document
@@ -492,3 +502,19 @@ def write_whole(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
     return path
+
+# %% ../nbs/00_core.ipynb #13fd5ddd
+def hold(
+    path: str | Path,             # File to hold; made if need be, its contents don't matter
+    seconds: float | None = 0.,   # How long to wait for whoever holds it; as long as it takes when None
+    shared: bool = False,         # Beside others that hold it so too; the file must be there then
+)->IO:                            # To be closed, which lets go of it
+    "Hold a file for this process alone; `BlockingIOError` where another has it"
+    import fcntl, time
+    file, end = open(path, 'rb' if shared else 'ab'), time.monotonic() + (seconds or 0)
+    while True:
+        try: fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if seconds is None else fcntl.LOCK_NB)); return file
+        except BlockingIOError:
+            if time.monotonic() >= end: file.close(); raise
+            time.sleep(.05)
+        except BaseException: file.close(); raise                  # Ctrl-C while waiting, or a disk that knows no locks

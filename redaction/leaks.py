@@ -454,9 +454,9 @@ def find_leaks_safely(
     **cfg: Any,                       # Settings of the section [leaks]
 )->Iterator[LeakDocument]:            # One for each source, in order; with `error` set where it can't be read
     "Find the leaks of many documents in a process that can be killed"
-    from redaction.core import settings
+    from redaction.core import fingerprint, settings
     from redaction.pool import Pool, WorkerError
-    from redaction.predict import WORKER, _fingerprint, load_package, lost_reason
+    from redaction.predict import WORKER, load_package, lost_reason
     reading = settings(model=None if model is None else str(model), **(changes or {})); limits = section('leaks', DEFAULTS, **cfg)
     name = load_package(reading['model']).name
     seconds = max(reading['max_seconds'], limits['seconds'])
@@ -465,4 +465,4 @@ def find_leaks_safely(
             try: yield pool.call((src, password, text))
             except (DocumentError, WorkerError) as e:
                 code, why = (e.code, str(e)) if isinstance(e, DocumentError) else lost_reason(e, seconds)
-                yield LeakDocument(src, _fingerprint(src, reading['max_bytes']), error=why if src in why else f'{src}: {why}', error_code=code, model=name)
+                yield LeakDocument(src, fingerprint(src, reading['max_bytes']), error=why if src in why else f'{src}: {why}', error_code=code, model=name)

@@ -17,7 +17,7 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image
 from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
-from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes,
+from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes, fingerprint,
                             section, settings, sha256, write_whole)
 from .judge import judge, load_judge
 from .pages import DocumentReader, open_document
@@ -169,12 +169,7 @@ def detect_many(self: Predictor,
     "Find the redactions of many documents; one that can't be read never stops the others"
     for src in sources:
         try: yield self.detect(src, password, threshold, dpi, keep_images, tick)
-        except DocumentError as e: yield Document(str(src), _fingerprint(src, self.settings['max_bytes']), error=str(e), error_code=e.code, model=self.package.name)
-
-def _fingerprint(src: str | Path, most: int) -> str | None:
-    "Of a plain file of at most `most` bytes; a device or a pipe never ends"
-    try: return sha256(src) if Path(src).is_file() and Path(src).stat().st_size <= most else None
-    except OSError: return None
+        except DocumentError as e: yield Document(str(src), fingerprint(src, self.settings['max_bytes']), error=str(e), error_code=e.code, model=self.package.name)
 
 # %% ../nbs/30_predict.ipynb #50d86c4b
 WORKER: dict[str, Any] = dict(
@@ -232,7 +227,7 @@ def detect_safely(
             try: yield pool.call(src)
             except WorkerError as e:
                 code, why = lost_reason(e, cfg['max_seconds'])
-                yield Document(src, _fingerprint(src, cfg['max_bytes']), error=f'{src}: {why}', error_code=code, model=name)
+                yield Document(src, fingerprint(src, cfg['max_bytes']), error=f'{src}: {why}', error_code=code, model=name)
 
 # %% ../nbs/30_predict.ipynb #1b73c270
 @lru_cache(maxsize=2)

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from fastcore.basics import patch
-from .core import Page, RedactionError, sha256, write_whole
+from .core import Page, RedactionError, hold, sha256, write_whole
 if TYPE_CHECKING: import pyarrow as pa
 
 # %% ../nbs/35_tables.ipynb #8ce77dfc
@@ -86,16 +86,14 @@ class Ledger:
 
     def __enter__(self) -> 'Ledger': return self
     def __exit__(self, *args: Any) -> None: self.close()
-    def close(self) -> None: os.close(self._fd)
+    def close(self) -> None: self._held.close()
     def __repr__(self) -> str: return f'Ledger({len(self.known)} contents known, {len(self.begun)} begun)'
 
 # %% ../nbs/35_tables.ipynb #7f0dfe6f
 @patch
 def _lock(self: Ledger) -> None:
-    import fcntl
-    self._fd = os.open(self.parts/'lock', os.O_CREAT | os.O_RDWR)
-    try: fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError: os.close(self._fd); raise ScanError(f'{self.out}: another scan is writing to this folder; wait for it, or choose another folder') from None
+    try: self._held = hold(self.parts/'lock')
+    except BlockingIOError: raise ScanError(f'{self.out}: another scan is writing to this folder; wait for it, or choose another folder') from None
 
 @patch
 def _check_owner(self: Ledger) -> None:

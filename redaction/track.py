@@ -7,13 +7,13 @@ __all__ = ['TRACK', 'PACKAGES', 'TrackError', 'surroundings', 'Run', 'read_run',
            'plot_history', 'read_figures']
 
 # %% ../nbs/50_track.ipynb #8edae260
-import fcntl, json, os, platform, shutil, subprocess, time
+import json, os, platform, shutil, subprocess
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Iterable
 from fastcore.basics import patch
-from .core import RedactionError, section, write_whole
+from .core import RedactionError, hold, section, write_whole
 
 # %% ../nbs/50_track.ipynb #1a4404a5
 class TrackError(RedactionError):
@@ -68,10 +68,9 @@ def _save(self: Run) -> None: write_whole(self.folder/'run.json', json.dumps(sel
 # %% ../nbs/50_track.ipynb #624e7082
 def _held(folder: Path) -> bool:
     "Whether a process holds the run"
-    if not (folder/'run.lock').exists(): return False
-    with open(folder/'run.lock') as f:
-        try: fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB); return False
-        except OSError: return True
+    try: hold(folder/'run.lock', shared=True).close(); return False
+    except FileNotFoundError: return False
+    except OSError: return True                                    # held, or not ours to ask
 
 def read_run(
     folder: str | Path,   # Of a run
@@ -100,12 +99,8 @@ def begin(
 )->Run:                   # To be used in a `with`
     "Begin a run, or go on with one that was stopped"
     folder, cfg = Path(folder), section('track', TRACK, **changes); folder.mkdir(parents=True, exist_ok=True)
-    lock = open(folder/'run.lock', 'w')
-    for wait in (.1, .3, .6, None):                                # somebody who only lists runs holds it for a moment
-        try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
-        except OSError:
-            if wait is None: lock.close(); raise TrackError(f'{folder}: another process is training here; wait for it, or choose another folder') from None
-            time.sleep(wait)
+    try: lock = hold(folder/'run.lock', seconds=1.)                # somebody who only lists runs holds it for a moment
+    except BlockingIOError: raise TrackError(f'{folder}: another process is training here; wait for it, or choose another folder') from None
     try:
         run = read_run(folder) if (folder/'run.json').exists() else Run(folder, dict(id=os.urandom(4).hex(), attempts=[], figures={}))
         run.about |= dict(params=params, state='running', why=None); run.about['attempts'].append(dict(began=_now(), **surroundings()))
