@@ -192,6 +192,7 @@ def gather(
             x, s = prepare(seen); found.append(examples(x, net.maps(x), b * [*s, *s]))
     return out
 
+# %% ../nbs/27_recipe.ipynb #f46e8f61
 def gather_drawn(
     net: Any,             # Network with `maps`
     n: int,               # Number of pages
@@ -224,6 +225,7 @@ def gather_hard(
         if len(e.rows) and judge(e.rows, e.boxes).max() >= least: out.append(e)
     return out
 
+# %% ../nbs/27_recipe.ipynb #732eca12
 def grow_judge(
     real: Sequence[Examples],   # Of real pages
     drawn: Sequence[Examples],  # Of drawn pages; together they weigh half as much
@@ -283,6 +285,7 @@ def judge_pages(
         out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
+# %% ../nbs/27_recipe.ipynb #c8c2f263
 def deal(
     params: dict,           # Checked parameters
     records: list[Record],  # Real pages
@@ -293,6 +296,7 @@ def deal(
     for folder in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == folder]), folder)
     return folds(gold, params['evaluate']['folds'], params['seed'], hashes)
 
+# %% ../nbs/27_recipe.ipynb #b2411f6f
 def validate(
     params: dict,              # Checked parameters
     out: Path,                 # Folder of the run

@@ -67,6 +67,7 @@ def check_gold(
     same = [(g.file_name, trained[h]) for g in gold if (h := sha256(images/g.file_name)) in trained]
     if same: raise RetrainError(f'{images}/{same[0][0]}: is trained on as {same[0][1]}, like {len(same) - 1} others of {len(gold)}; a decision needs pages that no model was trained on')
 
+# %% ../nbs/53_retrain.ipynb #74c8b8e3
 def _steps(file: Path) -> dict[str, Any]:
     try: return json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError: return {}

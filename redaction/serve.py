@@ -163,6 +163,7 @@ def route_path(
     path, root = scope.get('path', ''), scope.get('root_path', '').rstrip('/')
     return path[len(root):] if root and path.startswith(root + '/') else path
 
+# %% ../nbs/41_serve.ipynb #87629a9d
 class Gateway:
     "Around every request: an id, a count, a log line, and limits for what it sends and how slowly it listens"
     def __init__(self, app: Any, service: Service): self.app, self.service = app, service

@@ -69,6 +69,7 @@ def is_marked(
     at, name = os.path.split(os.path.abspath(path))
     return name in (copies_in(at) if copies is None else copies) or bool(re.match(r'[0-9a-f]{16}-.*(\.pdf|-p\d+\.png)$', name)) and os.path.basename(at) == 'marked' and _is_scan(os.path.dirname(at))
 
+# %% ../nbs/35_sources.ipynb #4b4b4e01
 SCANNED: tuple[str, ...] = ('documents.parquet', 'pages.parquet', 'redactions.parquet', 'documents.jsonl', 'manifest.json')  # What a scan writes to its folder
 
 class LeftOut:
