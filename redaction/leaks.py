@@ -6,7 +6,7 @@
 __all__ = ['ADVICE', 'DEFAULTS', 'is_label', 'Leak', 'LeakDocument', 'find_leaks', 'find_leaks_safely']
 
 # %% ../nbs/33_leaks.ipynb #eea2cbcd
-import io, re, zipfile
+import html, io, re, zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ DEFAULTS: dict[str, Any] = dict(
 _SAYS = set('redacted redaction redactions withheld privileged privilege confidential classified sealed exempt exemption exemptions deleted removed denied omitted sanitized foia pii phi zwartgelakt gelakt geredigeerd '
             'weggelakt onleesbaar anonymized anonymised geanonimiseerd geschwärzt'.split())  # one of these makes a label
 _MAY_SAY = set('the of by and or for to in per under onder sub lid art artikel article section sec ex eo personal information name names date page text privacy act client attorney a b c d e f j k'.split())  # these may stand beside it
-_CODE = re.compile(r'\(?[bjk]\)?\s?\(?\d{1,2}\)?(?:\(?[a-f]\)?)?|\d{1,2}\.\d(?:\.\d)?\.?(?:[a-z]|\([a-z]\)(?:\(\d{1,2}\))?)?|(?:25|50)x\d{1,2}|s\d{2}(?:\(\d\))?|x{2,}', re.IGNORECASE)
+_CODE = re.compile(r'\(?[bjk]\)?\s?\(?[1-9]\)?(?:\(?[a-f]\)?)?|(?:5\.[12]|10\.[12]|11\.1)|\d{1,2}\.\d\.\d\.?[a-z]?|\d{1,2}\.\d\.?(?:[a-z]|\([a-z]\)(?:\(\d{1,2}\))?)|(?:25|50)x\d{1,2}|s\d{2}(?:\(\d\))?|x{2,}', re.IGNORECASE)
 
 def is_label(
     text: str, # As printed
@@ -83,9 +83,16 @@ class _View:
     "A page, the model's boxes, and what can be said about a place"
     def __init__(self, sight: Sight, dets: Detections):
         self.sight, self.objects, self.dets = sight, sight.objects, dets
-        self.paper = np.median(sight.bare[::4, ::4].reshape(-1, 3), 0)
-        self.area = float(np.prod(self.objects.place.size))
+        self.area = float(np.prod(self.objects.place.size)); self.paper = self._paper()
         self.drawn = [i for i in self.objects.items if i.kind in ('path', 'annotation', 'image') and np.prod(i.bbox[2:] - i.bbox[:2]) < .3 * self.area]
+
+    def _paper(self) -> np.ndarray:
+        "The colour of most of the page, less what is drawn on large parts of it: a bar of half a page is no paper"
+        im = self.sight.bare[::4, ::4]; free = np.ones(im.shape[:2], bool)
+        for i in self.objects.items:
+            if i.kind in ('path', 'annotation') and .3 * self.area <= np.prod(i.bbox[2:] - i.bbox[:2]):
+                x0, y0, x1, y1 = (i.bbox * self.objects.scale / 4).round().astype(int).clip(0); free[y0:y1, x0:x1] = False
+        return np.median(im[free] if free.mean() > .1 else im.reshape(-1, 3), 0)
 
     def crop(self, bbox: np.ndarray, image: np.ndarray = None) -> np.ndarray:
         "Pixels of a place, at least one"
@@ -137,8 +144,10 @@ def _how(h: Hidden, item: Item | None) -> str:
 
 @patch
 def page_wide(self: _View, h: Hidden) -> bool:
-    "Whether what covers a text is the page itself"
-    return h.cover is not None and float(np.prod(h.cover.bbox[2:] - h.cover.bbox[:2])) >= .5 * self.area
+    "Whether what covers a text is the page itself: a picture of it, or its paper"
+    if h.cover is None or float(np.prod(h.cover.bbox[2:] - h.cover.bbox[:2])) < .5 * self.area: return False
+    item = _cover_item(h)
+    return item is None or item.kind == 'image' or _kind(np.median(h.cover.color[h.cover.patch], 0), self.paper) == 'border'
 
 @patch
 def under_cover(self: _View, h: Hidden) -> Leak | None:
@@ -261,16 +270,19 @@ def _between(
             if t[j:j + len(b)] == b: return text[i + len(a):j]
     return []
 
-def _text_of(data: bytes, most: int) -> str:
-    "Text of an attached file that is plain text or of an office program; empty for others"
+def _text_of(data: bytes, most: int) -> str | None:
+    "Text of an attached file that is plain text, a web page or of an office program; None for others"
     if data[:4] == b'PK\3\4':
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as z:
                 parts = [i for i in z.infolist() if re.fullmatch(r'word/document\.xml|content\.xml|xl/sharedStrings\.xml|ppt/slides/slide\d+\.xml', i.filename) and i.file_size <= most]
-                return ' '.join(re.sub(r'<[^<>]*>', ' ', z.read(i).decode('utf-8', 'replace')) for i in parts[:50])
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error): return ''
-    if b'\0' in data[:1000]: return ''
-    return data.decode('utf-8', 'replace')
+                if parts: return ' '.join(re.sub(r'<[^<>]*>', ' ', z.read(i).decode('utf-8', 'replace')) for i in parts[:50])
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error): pass
+    wide = data[:2] in (b'\xff\xfe', b'\xfe\xff')
+    if b'\0' in data[:1000] and not wide or data[:2] == b'PK' or data[:5] == b'{\\rtf': return None
+    text = data.decode('utf-16' if wide else 'utf-8-sig', 'replace')
+    if not re.search(r'(?i)<(!doctype html|html|head|body|p|div|table)\b', text[:4000]): return text
+    return html.unescape(re.sub(r'(?is)<(script|style)\b.*?</\1\s*>|<[^<>]*>', ' ', text))
 
 # %% ../nbs/33_leaks.ipynb #9c7a1b8a
 @patch
@@ -306,15 +318,28 @@ def _revisions(pdf: Any, data: bytes, most: int, notes: list[str]) -> list[bytes
     if len(ends) > most: notes.append(f'{len(ends) - most} of {len(ends)} earlier versions were not looked at; max_revisions is {most}')
     return [data[:e] for e in reversed(ends)][:most]
 
+def _pinned(pdf: Any) -> list[Any]:
+    "Files that are attached to a place on a page, as a note is"
+    from pypdfium2 import raw
+    out = []
+    for number in range(len(pdf)):
+        page = raw.FPDF_LoadPage(pdf, number)
+        for i in range(min(raw.FPDFPage_GetAnnotCount(page), 1000) if page else 0):
+            a = raw.FPDFPage_GetAnnot(page, i)
+            if a and raw.FPDFAnnot_GetSubtype(a) == raw.FPDF_ANNOT_FILEATTACHMENT: out.append(raw.FPDFAnnot_GetFileAttachment(a))
+            if a: raw.FPDFPage_CloseAnnot(a)
+        if page: raw.FPDF_ClosePage(page)
+    return out
+
 def _attached(pdf: Any, most: int, most_bytes: int, notes: list[str]) -> list[tuple[str, bytes]]:
     "Names and contents of attached files; what is past the limits is noted"
     from ctypes import c_ulong, create_string_buffer
     from pypdfium2 import raw
-    out, n, there = [], c_ulong(), raw.FPDFDoc_GetAttachmentCount(pdf)
-    if there > most: notes.append(f'{there - most} of {there} attached files were not looked at; max_attachments is {most}')
-    for i in range(min(there, most)):
-        a = raw.FPDFDoc_GetAttachment(pdf, i)
-        if not a or not raw.FPDFAttachment_GetFile(a, None, 0, n) or not n.value: continue
+    out, n, files = [], c_ulong(), [raw.FPDFDoc_GetAttachment(pdf, i) for i in range(raw.FPDFDoc_GetAttachmentCount(pdf))] + _pinned(pdf)
+    if len(files) > most: notes.append(f'{len(files) - most} of {len(files)} attached files were not looked at; max_attachments is {most}')
+    for i, a in enumerate(files[:most]):
+        if not a or not raw.FPDFAttachment_GetFile(a, None, 0, n): notes.append(f'attachment {i + 1} was not looked at: the file does not hold it'); continue
+        if not n.value: continue
         if n.value > most_bytes: notes.append(f'attachment {i + 1} was not looked at: {n.value} bytes; max_attached_bytes is {most_bytes}'); continue
         buf = create_string_buffer(n.value)
         if raw.FPDFAttachment_GetFile(a, buf, n.value, n): out.append((f'attachment {i + 1}', buf.raw[:n.value]))
@@ -396,7 +421,9 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str]) -> tuple[list, list
         try: earlier.append(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}'))
         except DocumentError: continue                                # not a file of its own
     for name, a in _attached(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed):
-        if b'%PDF-' not in a[:1024]: attached.append(_text_of(a, cfg['max_attached_bytes'])); continue
+        if b'%PDF-' not in a[:1024]:
+            if (told := _text_of(a, cfg['max_attached_bytes'])) is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
+            attached.append(told); continue
         try: attached.append(open_document(a, None, f'{doc.path}: {name}'))
         except DocumentError as e: notes.append(str(e))
     notes += [f'{doc.path}: {p}' for p in passed]
@@ -422,7 +449,7 @@ def find_leaks(
     with open_document(src, password=password, **(reading or {})) as doc:
         if doc.kind != 'pdf': return LeakDocument(doc.path, doc.sha256, [Page(n + 1, *_size(detections, doc, n), 'px', given.get(n + 1, Detections.empty())) for n in range(len(doc))], model=model)
         with pages._LOCK:
-            pdf = pypdfium2.PdfDocument(doc._src, password=password)
+            pdf = pypdfium2.PdfDocument(doc._src, password=password); pdf.init_forms()
             try: found = list(_find(doc, pdf, given, cfg, _others(doc, pdf, cfg, notes), text, tick, notes))
             finally: pdf.close()
     for p, q in zip(found, detections if isinstance(detections, Document) else ()): p.content = q.content

@@ -84,7 +84,7 @@ class PageObjects:
     ):
         self.where, self.place, self.end, self.seconds = f'{name}: page {number}', place, time.monotonic() + seconds, seconds
         self._pdf = pdf                                            # it must stay open as long as the page
-        self.scale = min(dpi / 72, 6000 / max(place.size), (1.2e7 / (place.size[0] * place.size[1])) ** .5)
+        self.scale = min(max(dpi / 72, 600 / max(place.size)), 6000 / max(place.size), (1.2e7 / (place.size[0] * place.size[1])) ** .5)
         self.size = tuple(max(1, round(v * self.scale)) for v in place.size)
         self.page, self.items = raw.FPDF_LoadPage(pdf, number - 1), []
         if not self.page: raise LimitError(f'{self.where} is damaged and its objects can\'t be read')
@@ -98,6 +98,7 @@ class PageObjects:
         "Release the page"
         for i in self.items:
             if i.kind == 'annotation': raw.FPDFPage_CloseAnnot(i.handle)
+        if self.page and self._pdf.formenv: raw.FORM_OnBeforeClosePage(self.page, self._pdf.formenv)
         if self.page: raw.FPDF_ClosePage(self.page)
         self.items, self.page = [], None
 
@@ -145,13 +146,16 @@ def _read_characters(self: PageObjects, most: int) -> None:
     self.boxes = self.place.to_displayed(np.nan_to_num(boxes, posinf=1e6, neginf=-1e6).clip(-1e6, 1e6) if boxes else [])
 
 # %% ../nbs/33_pdf_objects.ipynb #56ac16ef
-def _paint(page: Any, size: tuple[int, int], white: bool, end: float) -> np.ndarray | None:
+def _paint(page: Any, size: tuple[int, int], white: bool, end: float, form: Any = None) -> np.ndarray | None:
     "Pixels of a page, shape (h, w, 4), RGBA; None when it took too long"
     out = np.full((size[1], size[0], 4), 255 if white else 0, np.uint8)
     bitmap = raw.FPDFBitmap_CreateEx(*size, raw.FPDFBitmap_BGRA, out.ctypes.data, 4 * size[0])
     pause = raw.IFSDK_PAUSE(version=1)
     pause.NeedToPauseNow = type(pause.NeedToPauseNow)(lambda _: time.monotonic() > end)
-    try: done = raw.FPDF_RenderPageBitmap_Start(bitmap, page, 0, 0, *size, 0, raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER, pause)
+    how = bitmap, page, 0, 0, *size, 0, raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
+    try:
+        done = raw.FPDF_RenderPageBitmap_Start(*how, pause)
+        if form and done == raw.FPDF_RENDER_DONE: raw.FPDF_FFLDraw(form, *how)   # fields of a form, which heed the flag that hides them
     finally: raw.FPDF_RenderPage_Close(page); raw.FPDFBitmap_Destroy(bitmap)
     return out if done == raw.FPDF_RENDER_DONE and time.monotonic() <= end else None
 
@@ -165,7 +169,7 @@ def draw(self: PageObjects,
     for i in self.items:
         if i.kind == 'annotation': raw.FPDFAnnot_SetFlags(i.handle, i.flags if i.order in on else i.flags | raw.FPDF_ANNOT_FLAG_HIDDEN)
         else: raw.FPDFPageObj_SetIsActive(i.handle, i.order in on)
-    out = _paint(self.page, self.size, white, self.end)
+    out = _paint(self.page, self.size, white, self.end, self._pdf.formenv)
     if out is None: self._check(0, 0)
     if out is None: raise LimitError(f'{self.where} is damaged and can\'t be drawn')
     return out

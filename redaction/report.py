@@ -120,7 +120,7 @@ def _lead(t: Tally) -> Html:
 
 def _gaps(t: Tally) -> Html:
     "What nobody looked for, which must not read as if it were not there"
-    says = ["These results don't say whether text can still be read under the boxes: <code>redaction detect</code> and <code>redaction scan</code> don't look for it, <code>redaction leaks</code> does."] if t.read > t.looked and not t.leaking else []
+    says = ["No text that can still be read under the boxes is named here. That says something only if these are results of <code>redaction leaks</code>: <code>redaction detect</code> and <code>redaction scan</code> don't look for it."] if t.read > t.looked and not t.leaking else []
     if t.redactions and not t.coded: says.append('No redaction here names a legal ground: either none is printed, or the codes were not read, which <code>redaction detect --codes auto</code> does.')
     return Html(f'<p class="about">{" ".join(says)}</p>') if says else Html()
 
@@ -182,7 +182,7 @@ def _pictures(rows: list[tuple[dict, bytes]]) -> Html:
 
 def _leaks(t: Tally, show_text: bool) -> Html:
     "Text that can still be read"
-    hidden = lambda text: Html(f'<mark>{esc(text[:400])}</mark>') if show_text else f'{count(len(text), "character")}, not shown'
+    hidden = lambda text: 'not recorded' if not text else Html(f'<mark>{esc(text[:400])}</mark>') if show_text else f'{count(len(text), "character")}, not shown'
     body = [[r['document'], r['page'], r['kind'], ', '.join(f'{v:g}' for v in r['bbox']), hidden(r['text'])] for r in t.leaks]
     more = f' The first {count(len(t.leaks))} of {count(t.leaking)} are listed.' if t.leaking > len(t.leaks) else ''
     return panel('Leaks', table(['Document', '#Page', 'Kind', 'Box', 'Text under it'], body), 'The box hides this text from the eye only: it is still in the file and can be copied out. Tell the publisher before you tell the world; people named under a redaction have rights too.' + more)
