@@ -7,7 +7,7 @@ __all__ = ['STATISTICS', 'ValidationError', 'load_coco', 'Frames', 'image_groups
            'profile', 'accept', 'read_profile', 'drift']
 
 # %% ../nbs/17_frames.ipynb #ad0694c5
-import json
+import filecmp, json, os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -148,6 +148,13 @@ def look(self: Frames,
     got = [_look(*r[1:]) if r[0] in here else ('', '') for r in track(rows, 'Opening pictures', disable=not progress, transient=True)]
     return Frames(p.assign(picture=[g[0] for g in got], hash=[g[1] for g in got]), self.boxes, bool(here))
 
+def _owned(pages: Any) -> None:
+    "Refuse a picture that two label files take for theirs"
+    owner = {}
+    for file, path in zip(pages.file, pages.path):
+        if not os.path.isfile(path): continue
+        if (first := owner.setdefault(os.path.realpath(path), file)) != file: raise LabelError(f'{path}: a picture of both {first} and {file}; each set needs its own pictures, in a folder images/ beside its file or under names of their own')
+
 @patch(cls_method=True)
 def merge(cls: Frames,
     items: Iterable[Frames],  # At least one
@@ -155,7 +162,9 @@ def merge(cls: Frames,
     "Put the frames of several sets together"
     import pandas as pd
     items = list(items)
-    return cls(*(pd.concat([getattr(i, n) for i in items], ignore_index=True) for n in ('pages', 'boxes')), all(i.looked for i in items))
+    pages, boxes = (pd.concat([getattr(i, n) for i in items], ignore_index=True) for n in ('pages', 'boxes'))
+    _owned(pages)
+    return cls(pages, boxes, all(i.looked for i in items))
 
 # %% ../nbs/17_frames.ipynb #52dc44bd
 def set_name(
@@ -166,15 +175,24 @@ def set_name(
     return labels.stem if labels.stem not in ('annotations', 'labels', 'dataset', 'instances') else labels.resolve().parent.name
 
 # %% ../nbs/17_frames.ipynb #c1d4c11a
+def _finder(labels: Path, images: Sequence[Path]) -> Callable[[str], Path]:
+    "Where a file's pictures lie: beside it if they are there, else in the one folder of `images` that has them"
+    own = [labels.parent/'images', labels.parent]
+    def find(name: str) -> Path:
+        if path := next((f/name for f in own if (f/name).is_file()), None): return path
+        seen = [f/name for f in images if (f/name).is_file()]
+        for other in seen[1:]:
+            if not filecmp.cmp(seen[0], other, shallow=False): raise LabelError(f'{labels}: {name} may be {seen[0]} or {other}, which differ; leave one folder out of `images`, or put the pictures of this file into {own[0]}')
+        return seen[0] if seen else [*images, *own][0]/name
+    return find
+
 def read_frames(
     labels: str | Path,               # COCO file
-    images: Sequence[str | Path] = (), # Folders to look for pictures in, besides `images/` beside the file and the file's own
+    images: Sequence[str | Path] = (), # Folders to look for pictures in that are not in `images/` beside the file nor in the file's own
 )->Frames:                            # One row for each image and each annotation, whatever is wrong with them
     "Read a COCO file leniently"
     labels = Path(labels); coco = load_coco(labels)
-    folders = [*map(Path, images), labels.parent/'images', labels.parent]
-    find = lambda name: next((f/name for f in folders if (f/name).is_file()), folders[0]/name)
-    name = set_name(labels); file = labels.name if name == labels.stem else f'{name}/{labels.name}'
+    find = _finder(labels, [*map(Path, images)]); name = set_name(labels); file = labels.name if name == labels.stem else f'{name}/{labels.name}'
     return _frames(_page_rows(coco, file, name, find), _box_rows(coco, file))
 
 def record_frames(

@@ -41,7 +41,7 @@ def _merged(labels: Path, coco: dict, frames: Frames, splits: Sequence[str], out
 def merge_labels(
     labels: Sequence[str | Path],       # COCO files that passed `validate`
     out: str | Path,                    # COCO file to write
-    images: Sequence[str | Path] = (),  # Folders of their pictures; pictures are opened where they are found
+    images: Sequence[str | Path] = (),  # Folders of pictures that are not beside their file or in `images/` beside it; they are opened where they are found
     share: float = 0.1,                 # Share of documents that are held out
     progress: bool = False,             # Show a bar while pictures are opened
 )->dict[str, Any]:                      # What was written

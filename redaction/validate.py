@@ -313,7 +313,7 @@ def validate_drawn(
 # %% ../nbs/17_validate.ipynb #f18cf19d
 def validate_files(
     labels: Sequence[str | Path],         # COCO files
-    images: Sequence[str | Path] = (),    # Folders of their pictures, besides `images/` beside a file
+    images: Sequence[str | Path] = (),    # Folders of their pictures, where those are not beside a file or in `images/` beside it
     accepted: str | Path | None = None,   # Profile of the accepted version; nothing is learned from it and no drift measured when None
     report: str | Path | None = None,     # HTML file to write
     metrics: str | Path | None = None,    # JSON file of counts to write
