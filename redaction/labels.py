@@ -16,7 +16,7 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image
 from .core import KINDS, iou_matrix, write_whole
-from .dataset import LabelError, Record, _polygon
+from .dataset import LabelError, Record, _polygon, document_name
 
 # %% ../nbs/15_labels.ipynb #30f0291e
 @dataclass(frozen=True)
@@ -212,7 +212,8 @@ def page(self: Checker,
     w, h = int(wh[0]), int(wh[1]); _picture(self, record, file_name, (w, h))
     good = [g for b in boxes if (g := self.box(b['record'], b, (w, h), cut))]; _twice(self, good)
     col = lambda k: [b.get(k) for b in good]
-    return Record(Path(folder)/file_name, w, h, str(known.pop('document', None) or file_name), col('xyxy'), col('kind'), col('polygon'), codes=col('code'), file_name=file_name, ids=col('id'),
+    doc = document_name(dict(document=known.pop('document', None), file_name=file_name))
+    return Record(Path(folder)/file_name, w, h, doc, col('xyxy'), col('kind'), col('polygon'), codes=col('code'), file_name=file_name, ids=col('id'),
                   fields=[b.get('fields') or {} for b in good], **known)
 
 # %% ../nbs/15_labels.ipynb #12aad3a4

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Sequence
 from .catalogue import Catalogue, split_of
 from .core import KINDS, sha256, write_whole
-from .dataset import LabelError
-from .frames import Frames, image_groups, load_coco, read_frames, set_name
+from .dataset import LabelError, document_name
+from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
 
 # %% ../nbs/19_merge.ipynb #3e872bf8
 def split_pages(
@@ -67,7 +67,8 @@ def counts(
     "Count a merged data set"
     ims = {im['id']: im for im in data['images']}; kind = {c['id']: c['name'] for c in data['categories']}
     of = lambda key: {str(v): dict(pages=n, boxes=sum(ims[a['image_id']][key] == v for a in data['annotations'])) for v, n in sorted(Counter(im[key] for im in ims.values()).items())}
-    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len({im.get('sha256') or (im['set'], im.get('document')) for im in ims.values()}),
+    docs = document_keys([f'{im["set"]}:{document_name(im)}' for im in ims.values()], [str(im.get('sha256') or '') for im in ims.values()])
+    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len(set(docs)),
                 clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())))
 
 def build_dataset(
