@@ -16,6 +16,16 @@ from .dataset import LabelError, document_name
 from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
 
 # %% ../nbs/19_merge.ipynb #3e872bf8
+def _given(frames: Frames, group: Sequence[str]) -> dict[str, str]:
+    "The sides that label files tell, by group"
+    out, first = {}, {}
+    for f, p, s, g in zip(frames.pages.file, frames.pages.page, frames.pages.split, group):
+        if not s: continue
+        if s not in ('train', 'test'): raise LabelError(f'{f}: {p}: split is {s!r}. Valid: train, test, or none to have it decided')
+        if out.setdefault(g, s) != s: raise LabelError(f'{f}: {p} is in {s}, {first[g]} in {out[g]}, and they are of one document or nearly equal; put both on one side')
+        first.setdefault(g, f'{p} of {f}')
+    return out
+
 def split_pages(
     frames: Frames,       # Pages; with their pictures opened, near-duplicates are found too
     share: float = 0.1,   # Share of documents that are held out
@@ -24,8 +34,9 @@ def split_pages(
     keys = frames.pages.key.tolist()
     group = image_groups(keys, frames.pages.hash.tolist())
     own = {k: split_of(k if len(k) == 64 and set(k) <= set('0123456789abcdef') else sha256(k.encode()), share) for k in set(keys)}
+    given = _given(frames, group)
     held = {g for g, k in zip(group, keys) if own[k] == 'test'}
-    return ['test' if g in held else 'train' for g in group]
+    return [given.get(g) or ('test' if g in held else 'train') for g in group]
 
 # %% ../nbs/19_merge.ipynb #76aa421b
 def _relative(path: str, out: Path) -> str: return Path(os.path.relpath(path, out.parent)).as_posix()
