@@ -1357,6 +1357,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.recipe.sample_pages': ('recipe.html#sample_pages', 'redaction/recipe.py'),
                                   'redaction.recipe.score_held_out': ('recipe.html#score_held_out', 'redaction/recipe.py'),
                                   'redaction.recipe.score_sets': ('recipe.html#score_sets', 'redaction/recipe.py'),
+                                  'redaction.recipe.sides': ('recipe.html#sides', 'redaction/recipe.py'),
                                   'redaction.recipe.train': ('recipe.html#train', 'redaction/recipe.py'),
                                   'redaction.recipe.train_base': ('recipe.html#train_base', 'redaction/recipe.py'),
                                   'redaction.recipe.unheard': ('recipe.html#unheard', 'redaction/recipe.py'),

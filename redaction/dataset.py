@@ -88,7 +88,7 @@ def read_records(
         if bad: raise LabelError(f'{labels}: {im["file_name"]}: unknown kind {bad[0]!r}. Valid kinds: {", ".join(KINDS)}')
         out.append(Record(folder/im['file_name'], im['width'], im['height'], document_name(im),
                           xywh_to_xyxy([a['bbox'] for a in aa]) if aa else [], [cats[a['category_id']] for a in aa], [_polygon(a) for a in aa], source or labels.parent.name,
-                          im.get('page'), im.get('sha256', ''), [a.get('code') for a in aa], im['file_name'], im['id'], [a.get('id') for a in aa]))
+                          im.get('page'), im.get('sha256', ''), [a.get('code') for a in aa], im['file_name'], im['id'], [a.get('id') for a in aa], {k: im[k] for k in ('set', 'split') if im.get(k)}))
     return out
 
 # %% ../nbs/14_dataset.ipynb #a2b32a32
