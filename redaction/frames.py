@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 import numpy as np
 from fastcore.basics import patch
-from PIL import Image
+from PIL import Image, ImageOps
 from .catalogue import NEAR, phash
 from .core import RedactionError, iou_matrix, write_whole
 from .dataset import LabelError, Record, document_name
+from .labels import picture_size
 
 # %% ../nbs/17_frames.ipynb #3905e747
 class ValidationError(RedactionError):
@@ -125,8 +126,8 @@ def _look(path: str, width: float, height: float) -> tuple[str, str]:
     "`ok` or what is wrong with a picture, and its perceptual hash"
     try:
         with Image.open(path) as im:
-            size = im.size
-            im.draft('L', (max(size[0] // 8, 128), max(size[1] // 8, 128))); a = np.asarray(im.convert('L'))
+            size = picture_size(path) or im.size
+            im.draft('L', (max(size[0] // 8, 128), max(size[1] // 8, 128))); a = np.asarray(ImageOps.exif_transpose(im).convert('L'))
     except FileNotFoundError: return 'missing', ''
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError): return 'unreadable', ''
     return 'ok' if size == (width, height) else f'{size[0]} x {size[1]} pixels', phash(a)
