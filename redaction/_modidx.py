@@ -1120,6 +1120,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'redaction.merge': { 'redaction.merge._given': ('merge.html#_given', 'redaction/merge.py'),
                                  'redaction.merge._merged': ('merge.html#_merged', 'redaction/merge.py'),
                                  'redaction.merge._relative': ('merge.html#_relative', 'redaction/merge.py'),
+                                 'redaction.merge._sound': ('merge.html#_sound', 'redaction/merge.py'),
                                  'redaction.merge.build_dataset': ('merge.html#build_dataset', 'redaction/merge.py'),
                                  'redaction.merge.counts': ('merge.html#counts', 'redaction/merge.py'),
                                  'redaction.merge.listing': ('merge.html#listing', 'redaction/merge.py'),

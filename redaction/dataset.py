@@ -76,7 +76,7 @@ def read_records(
 )->list[Record]:                      # One for each image, in the file's order
     "Read a COCO file"
     labels = Path(labels)
-    try: coco = json.loads(labels.read_text(encoding='utf-8')); cats = {c['id']: c['name'] for c in coco['categories']}
+    try: coco = json.loads(labels.read_text(encoding='utf-8-sig')); cats = {c['id']: c['name'] for c in coco['categories']}
     except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file: {e!r}') from e
     folder = Path(images) if images else labels.parent/'images' if (labels.parent/'images').is_dir() else labels.parent
     anns = defaultdict(list)
@@ -110,7 +110,7 @@ def render_labelled(
     from redaction.pages import open_document
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     todo = defaultdict(list)
-    for im in json.loads(Path(labels).read_text(encoding='utf-8'))['images']:
+    for im in json.loads(Path(labels).read_text(encoding='utf-8-sig'))['images']:
         if not (out/im['file_name']).exists(): todo[im['document']].append(im)
     for name, ims in todo.items():
         with open_document(Path(pdfs)/f'{name}.pdf') as doc:

@@ -113,7 +113,7 @@ def _outline(a: dict, where: str) -> list[np.ndarray]:
 
 # %% ../nbs/23_evaluate.ipynb #1f4797f8
 def _read_json(path: Path) -> Any:
-    try: return json.loads(path.read_text(encoding='utf-8'))
+    try: return json.loads(path.read_text(encoding='utf-8-sig'))
     except OSError as e: raise RecordsError(f'{path}: {e.strerror or e}; give the path of a COCO file') from None
     except ValueError as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
 

@@ -30,7 +30,7 @@ def load_coco(
 )->dict[str, Any]:        # With the lists `images`, `annotations` and `categories`, each of objects
     "Read a COCO file and check no more than that it is one"
     labels = Path(labels)
-    try: coco = json.loads(labels.read_text(encoding='utf-8'))
+    try: coco = json.loads(labels.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError, RecursionError) as e: raise LabelError(f'{labels}: not a COCO file: {e}') from e   # the bytes of one that is not even text stay out of it
     for key in ('images', 'annotations', 'categories'):
         items = coco.get(key) if isinstance(coco, dict) else None

@@ -14,6 +14,7 @@ from .catalogue import Catalogue, split_of
 from .core import KINDS, sha256, write_whole
 from .dataset import LabelError, document_name
 from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
+from .labels import BadLabels, check_labels
 
 # %% ../nbs/19_merge.ipynb #3e872bf8
 def _given(frames: Frames, group: Sequence[str]) -> dict[str, str]:
@@ -44,11 +45,19 @@ def _relative(path: str, out: Path) -> str: return Path(os.path.relpath(path, ou
 def _merged(labels: Path, coco: dict, frames: Frames, splits: Sequence[str], out: Path) -> tuple[list[dict], list[list[dict]]]:
     "Images and, for each, its annotations, of one file"
     kinds, boxes = {c['id']: c['name'] for c in coco['categories']}, {}
-    for a in coco['annotations']: boxes.setdefault(a['image_id'], []).append({**a, 'category_id': KINDS.index(kinds[a['category_id']]) + 1})
+    for a in coco['annotations']:
+        if (k := kinds.get(a['category_id'])) not in KINDS: raise LabelError(f'{labels}: annotation {a["id"]}: unknown kind {k!r}. Valid kinds: {", ".join(KINDS)}')
+        boxes.setdefault(a['image_id'], []).append({**a, 'category_id': KINDS.index(k) + 1})
     ims = [{**im, 'set': set_name(labels), 'split': s, 'file_name': _relative(p, out) if Path(p).is_file() else im['file_name']} for im, s, p in zip(coco['images'], splits, frames.pages.path)]
     return ims, [sorted(boxes.get(im['id'], []), key=lambda a: (a['bbox'][1], a['bbox'][0], a['bbox'][2:])) for im in coco['images']]
 
 # %% ../nbs/19_merge.ipynb #6e830b56
+_LEFT = ('outside', 'duplicate-box', 'polygon')   # Codes of what `validate` judges with more leave, and what is no hindrance here
+
+def _sound(files: Sequence[Path]) -> None:
+    "Refuse label files whose tables don't fit together, since boxes would be lost or land on another page"
+    if bad := [p for f in files for p in check_labels(f) if not p.fixed and p.code not in _LEFT]: raise BadLabels(bad)
+
 def merge_labels(
     labels: Sequence[str | Path],       # COCO files that passed `validate`
     out: str | Path,                    # COCO file to write
@@ -60,7 +69,7 @@ def merge_labels(
     files, out = sorted(map(Path, labels), key=set_name), Path(out)
     twice = [n for n, c in Counter(map(set_name, files)).items() if c > 1]
     if twice or not files: raise LabelError(f'Two label files make a set named {twice[0]!r}; rename one' if twice else 'No label files were given; name at least one COCO file')
-    frames = Frames.merge(read_frames(f, images) for f in files).look(progress)
+    _sound(files); frames = Frames.merge(read_frames(f, images) for f in files).look(progress)
     splits, rows, at = split_pages(frames, share), [], 0
     for f in files:
         coco = load_coco(f); n = len(coco['images'])
