@@ -692,6 +692,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.formats._picture_name': ('formats.html#_picture_name', 'redaction/formats.py'),
                                    'redaction.formats._region': ('formats.html#_region', 'redaction/formats.py'),
                                    'redaction.formats._regions': ('formats.html#_regions', 'redaction/formats.py'),
+                                   'redaction.formats._rest': ('formats.html#_rest', 'redaction/formats.py'),
                                    'redaction.formats._span': ('formats.html#_span', 'redaction/formats.py'),
                                    'redaction.formats._task': ('formats.html#_task', 'redaction/formats.py'),
                                    'redaction.formats._true_size': ('formats.html#_true_size', 'redaction/formats.py'),

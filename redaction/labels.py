@@ -331,6 +331,7 @@ def write_coco(
     records: Iterable[Record],          # Labelled pages
     path: str | Path,                   # COCO file to make or replace
     info: dict[str, Any] | None = None, # What else the file shall say about itself
+    rest: dict[str, Any] | None = None, # Further tables, such as `licenses`
 )->Path:                                # `path`
     "Write labels in the canonical form"
     records = sorted(checked(records, path), key=lambda r: (r.document, r.page or 0, r.file_name))
@@ -339,7 +340,8 @@ def write_coco(
     tables = dict(categories=[dict(id=i, name=k) for k, i in CATEGORY_IDS.items()], images=[_image(r, i) for r, i in zip(records, of)],
                   annotations=[_annotation(r, i, n, im) for (r, im, i), n in zip(rows, _free([r.ids[i] for r, _, i in rows]))])
     line = lambda v: json.dumps(v, ensure_ascii=False)
-    parts = ([f'"info": {line(info)}'] if info else []) + [f'"{k}": [\n ' + ',\n '.join(map(line, v)) + '\n]' if v else f'"{k}": []' for k, v in tables.items()]
+    head = dict(info=info) if info else {}; head |= {k: v for k, v in (rest or {}).items() if k not in (*head, *tables)}
+    parts = [f'{line(k)}: {line(v)}' for k, v in head.items()] + [f'"{k}": [\n ' + ',\n '.join(map(line, v)) + '\n]' if v else f'"{k}": []' for k, v in tables.items()]
     return write_whole(path, ('{\n' + ',\n'.join(parts) + '\n}\n').encode('utf-8', 'backslashreplace'))  # half a character becomes JSON's own escape
 
 # %% ../nbs/15_labels.ipynb #141e164b
