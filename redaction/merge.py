@@ -83,13 +83,15 @@ def merge_labels(
 # %% ../nbs/19_merge.ipynb #f6efe1c4
 def counts(
     data: dict[str, Any],   # What `merge_labels` wrote
+    folder: str | Path | None = None, # Of the merged file, to count the pages without a picture; not counted when None
 )->dict[str, Any]:          # Pages, boxes and documents, in all and by split, set and kind
     "Count a merged data set"
     ims = {im['id']: im for im in data['images']}; kind = {c['id']: c['name'] for c in data['categories']}
     of = lambda key: {str(v): dict(pages=n, boxes=sum(ims[a['image_id']][key] == v for a in data['annotations'])) for v, n in sorted(Counter(im[key] for im in ims.values()).items())}
     docs = document_keys([f'{im["set"]}:{document_name(im)}' for im in ims.values()], [str(im.get('sha256') or '') for im in ims.values()])
     return dict(pages=len(ims), boxes=len(data['annotations']), documents=len(set(docs)),
-                clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())))
+                clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())),
+                **({} if folder is None else dict(pages_without_picture=sum(not (Path(folder)/im['file_name']).is_file() for im in ims.values()))))
 
 def build_dataset(
     labels: Sequence[str | Path],       # COCO files that passed `validate`
@@ -100,7 +102,7 @@ def build_dataset(
     progress: bool = False,             # Show a bar while pictures are opened
 )->dict[str, Any]:                      # The counts
     "Merge label files and count what came of it: the stage `dataset`"
-    n = counts(merge_labels(labels, out, images, share, progress))
+    n = counts(merge_labels(labels, out, images, share, progress), Path(out).parent)
     if metrics: write_whole(metrics, json.dumps(n, indent=1) + '\n')
     return n
 
