@@ -89,7 +89,9 @@ def real_data(
             say(f'{name}: {d["labels"]} or its pages are not here; left out'); continue
         images = d.get('images') if 'pdfs' not in d else render_labelled(d['labels'], d['pdfs'], Path(work)/name)
         every = read_records(d['labels'], images, source=name); here = [r for r, s in zip(every, sides(every, share)) if s == split]
-        records += here; pages |= read_gold(d['labels']).only(files=[r.path.name for r in here]).pages
+        twice = next((r for r in here if r.file_name in pages), None)
+        if twice: raise SettingsError(f'params: the picture {twice.file_name} occurs twice, in {d["labels"]} and in {next(p for p in records if p.file_name == twice.file_name).source!r}; pages are told apart by that name, so rename it in one of the sets')
+        records += here; pages |= read_gold(d['labels']).only(files=[r.file_name for r in here]).pages
     return records, Gold(pages)
 
 # %% ../nbs/27_recipe.ipynb #5092ba1b
@@ -198,9 +200,9 @@ def gather(
     from redaction.overprint import overprint
     out = {}
     for r in records:
-        im = read_image(r.path); out[r.path.name] = found = []
+        im = read_image(r.path); out[r.file_name] = found = []
         for k in range(1 + views + overprinted):
-            seen, b, rng = im, r.xyxy, np.random.default_rng([k, *r.path.name.encode()])
+            seen, b, rng = im, r.xyxy, np.random.default_rng([k, *r.file_name.encode()])
             if k > views: seen, b, *_ = overprint(im, r.xyxy, r.kind, r.polygons, rng)
             elif k: seen, b = another_view(im, r.xyxy, rng)
             x, s = prepare(seen); found.append(examples(x, net.maps(x), b * [*s, *s]))
@@ -272,7 +274,7 @@ def centered(
     "Shift a judge so that a box is believed from a score of one half"
     return deepcopy(judge).shift(-np.log(probability / (1 - probability)))
 
-def _of_sets(records: Sequence[Record]) -> dict[str, list[str]]: return {s: [r.path.name for r in records if r.source == s] for s in dict.fromkeys(r.source for r in records)}
+def _of_sets(records: Sequence[Record]) -> dict[str, list[str]]: return {s: [r.file_name for r in records if r.source == s] for s in dict.fromkeys(r.source for r in records)}
 
 def worth(
     cv: CrossValidation,       # Out-of-fold predictions, centred
@@ -294,9 +296,9 @@ def judge_pages(
     from redaction.judge import settled
     out = {}
     for r in records:
-        e, im = seen[r.path.name][0], read_image(r.path); x, (sx, sy) = prepare(im)
+        e, im = seen[r.file_name][0], read_image(r.path); x, (sx, sy) = prepare(im)
         d = settled(x, e.boxes, e.kinds, judge(e.rows, e.boxes), .02) if len(e.rows) else Detections.empty()
-        out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
+        out[r.file_name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
 # %% ../nbs/27_recipe.ipynb #c8c2f263
@@ -307,7 +309,8 @@ def deal(
 )->list[list[str]]:         # Documents of each fold
     "Deal the documents into the folds of `params`; near-duplicate pages never lie in two"
     hashes = {}
-    for folder in {r.path.parent for r in records}: hashes |= hash_pages(gold.only(files=[r.path.name for r in records if r.path.parent == folder]), folder)
+    of = {r.file_name: Path(*r.path.parts[:-len(Path(r.file_name).parts)]) for r in records}   # a label file may name pictures in folders below its own
+    for folder in set(of.values()): hashes |= hash_pages(gold.only(files=[f for f in of if of[f] == folder]), folder)
     return folds(gold, params['evaluate']['folds'], params['seed'], hashes)
 
 # %% ../nbs/27_recipe.ipynb #b2411f6f
@@ -320,10 +323,10 @@ def validate(
     log: Log = unheard,        # Told each round
 )->tuple[CrossValidation, dict[str, float]]: # Predictions by networks, and judges, that had not seen the document; `threshold`, and in `probability` what it was before the judges were centred
     "Cross-validate the fine-tuning by document, choose the threshold, and grow the judge that ships"
-    by, parts, seed = {r.path.name: r for r in records}, deal(params, records, gold), params['seed']
+    by, parts, seed = {r.file_name: r for r in records}, deal(params, records, gold), params['seed']
     nets, seen, drawn, j = [], {}, [], params.get('judge') or {}
     for i, docs in enumerate(parts):
-        valid = set(gold.only(docs).pages); train = [r for r in records if r.path.name not in valid]; path = out/f'fold{i}.pt'
+        valid = set(gold.only(docs).pages); train = [r for r in records if r.file_name not in valid]; path = out/f'fold{i}.pt'
         nets.append(as_shipped(fine_tune(params, out, train, path, log=log), bits(params), path, train)); say(f'fold {i + 1} of {len(parts)}: trained')
         if hasattr(nets[-1], 'maps'): seen |= gather(nets[-1], [by[f] for f in sorted(valid)], j.get('views', 0), j.get('overprinted', 0))
     turn = iter(nets)
@@ -374,7 +377,7 @@ def score_held_out(
     if not held: return {}
     net = as_shipped(load_net(out/'net.pt'), bits(params), out/'net.pt', records)
     found = judge_pages(load_judge(out/'judge.json'), gather(net, held), held) if (out/'judge.json').exists() and hasattr(net, 'maps') else find(net, held)
-    scores = {s: score_pages(gold.only(files=[r.path.name for r in held if r.source == s]), found, threshold) for s in dict.fromkeys(r.source for r in held)}
+    scores = {s: score_pages(gold.only(files=[r.file_name for r in held if r.source == s]), found, threshold) for s in dict.fromkeys(r.source for r in held)}
     for s, v in scores.items(): say(f'{s}, held out\n{v.to_markdown()}')
     return {s: v.to_dict() for s, v in scores.items()}
 
