@@ -282,13 +282,13 @@ def find(
     net: nn.Module,                # Trained network
     records: Sequence[Record],     # Pages to look at
     threshold: float = .1,         # Boxes scored lower are dropped
-)->dict[str, Page]:                # For each file name, the page with its detections in pixels
+)->dict[str, Page]:                # For each file name, as its label file has it, the page with its detections in pixels
     "Run a network over labelled pages"
     net.eval(); out = {}
     for r in records:
         x, (sx, sy) = prepare(im := read_image(r.path))
         d, = net.boxes(torch.from_numpy(x)[None], threshold)
-        out[r.path.name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
+        out[r.file_name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
 # %% ../nbs/22_detect.ipynb #56cbc787

@@ -113,7 +113,7 @@ def _outline(a: dict, where: str) -> list[np.ndarray]:
 
 # %% ../nbs/23_evaluate.ipynb #1f4797f8
 def _read_json(path: Path) -> Any:
-    try: return json.loads(path.read_text(encoding='utf-8'))
+    try: return json.loads(path.read_text(encoding='utf-8-sig'))
     except OSError as e: raise RecordsError(f'{path}: {e.strerror or e}; give the path of a COCO file') from None
     except ValueError as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
 
@@ -121,7 +121,8 @@ def _gold_page(im: Any, where: str) -> GoldPage:
     _need(isinstance(im, dict) and 'id' in im and isinstance(im.get('file_name'), str), where, 'needs an id and a file_name', 'add them')
     size = _numbers([im.get('width'), im.get('height')])
     _need(size is not None and (size > 0).all(), where, f'width and height must be positive, got {im.get("width")} and {im.get("height")}', 'write the size in pixels')
-    return GoldPage(im['file_name'], *map(float, size), str(im.get('document', im['file_name'])), str(im.get('kind', '?')))
+    doc = im['file_name'] if im.get('document') in (None, '') else im['document']
+    return GoldPage(im['file_name'], *map(float, size), str(doc), str(im.get('kind', '?')))
 
 # %% ../nbs/23_evaluate.ipynb #17e465bb
 def read_gold(

@@ -243,6 +243,13 @@ def read_labels(
     return READERS[format](path, images, problems, **kwargs)
 
 # %% ../nbs/15_formats.ipynb #18281ab5
+def _rest(
+    src: str | Path,     # A COCO file
+)->dict[str, Any]:       # By name
+    "What a COCO file holds besides its pages, boxes and kinds"
+    c = Checker(src); coco = c.json(c.text(src))
+    return {k: v for k, v in coco.items() if k not in ('images', 'annotations', 'categories')} if isinstance(coco, dict) else {}
+
 def convert_labels(
     src: str | Path,                  # Label file or folder
     dst: str | Path,                  # File or new folder to write
@@ -256,7 +263,9 @@ def convert_labels(
     if to not in WRITERS: raise LabelError(f'Unknown format {to!r}. Valid formats: {", ".join(WRITERS)}')
     problems: list[Problem] = []; records = read_labels(src, images, format, problems)
     if (bad := [p for p in problems if not p.fixed]) and not skip: raise BadLabels(bad)
-    lost = [] if to == 'coco' else sorted({k for r in records for d in (r.extra, *r.fields) for k in d})
+    rest = _rest(src) if (format or guess_format(src)) == 'coco' else {}
+    lost = [] if to == 'coco' else sorted({k for r in records for d in (r.extra, *r.fields) for k in d} | set(rest))
+    if to == 'coco': kwargs = dict(rest=rest) | kwargs
     WRITERS[to](records, dst, **kwargs)
     return problems + [Problem(str(dst), f'field {k!r}', f'{to} has no place for it', 'left out', 'lost', True) for k in lost]
 

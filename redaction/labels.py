@@ -16,7 +16,7 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image
 from .core import KINDS, iou_matrix, write_whole
-from .dataset import LabelError, Record, _polygon
+from .dataset import LabelError, Record, _polygon, document_name
 
 # %% ../nbs/15_labels.ipynb #30f0291e
 @dataclass(frozen=True)
@@ -212,7 +212,8 @@ def page(self: Checker,
     w, h = int(wh[0]), int(wh[1]); _picture(self, record, file_name, (w, h))
     good = [g for b in boxes if (g := self.box(b['record'], b, (w, h), cut))]; _twice(self, good)
     col = lambda k: [b.get(k) for b in good]
-    return Record(Path(folder)/file_name, w, h, str(known.pop('document', None) or file_name), col('xyxy'), col('kind'), col('polygon'), codes=col('code'), file_name=file_name, ids=col('id'),
+    doc = document_name(dict(document=known.pop('document', None), file_name=file_name))
+    return Record(Path(folder)/file_name, w, h, doc, col('xyxy'), col('kind'), col('polygon'), codes=col('code'), file_name=file_name, ids=col('id'),
                   fields=[b.get('fields') or {} for b in good], **known)
 
 # %% ../nbs/15_labels.ipynb #12aad3a4
@@ -330,6 +331,7 @@ def write_coco(
     records: Iterable[Record],          # Labelled pages
     path: str | Path,                   # COCO file to make or replace
     info: dict[str, Any] | None = None, # What else the file shall say about itself
+    rest: dict[str, Any] | None = None, # Further tables, such as `licenses`
 )->Path:                                # `path`
     "Write labels in the canonical form"
     records = sorted(checked(records, path), key=lambda r: (r.document, r.page or 0, r.file_name))
@@ -338,7 +340,8 @@ def write_coco(
     tables = dict(categories=[dict(id=i, name=k) for k, i in CATEGORY_IDS.items()], images=[_image(r, i) for r, i in zip(records, of)],
                   annotations=[_annotation(r, i, n, im) for (r, im, i), n in zip(rows, _free([r.ids[i] for r, _, i in rows]))])
     line = lambda v: json.dumps(v, ensure_ascii=False)
-    parts = ([f'"info": {line(info)}'] if info else []) + [f'"{k}": [\n ' + ',\n '.join(map(line, v)) + '\n]' if v else f'"{k}": []' for k, v in tables.items()]
+    head = dict(info=info) if info else {}; head |= {k: v for k, v in (rest or {}).items() if k not in (*head, *tables)}
+    parts = [f'{line(k)}: {line(v)}' for k, v in head.items()] + [f'"{k}": [\n ' + ',\n '.join(map(line, v)) + '\n]' if v else f'"{k}": []' for k, v in tables.items()]
     return write_whole(path, ('{\n' + ',\n'.join(parts) + '\n}\n').encode('utf-8', 'backslashreplace'))  # half a character becomes JSON's own escape
 
 # %% ../nbs/15_labels.ipynb #141e164b

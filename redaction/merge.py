@@ -12,10 +12,21 @@ from pathlib import Path
 from typing import Any, Sequence
 from .catalogue import Catalogue, split_of
 from .core import KINDS, sha256, write_whole
-from .dataset import LabelError
-from .frames import Frames, image_groups, load_coco, read_frames, set_name
+from .dataset import LabelError, document_name
+from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
+from .labels import BadLabels, check_labels
 
 # %% ../nbs/19_merge.ipynb #3e872bf8
+def _given(frames: Frames, group: Sequence[str]) -> dict[str, str]:
+    "The sides that label files tell, by group"
+    out, first = {}, {}
+    for f, p, s, g in zip(frames.pages.file, frames.pages.page, frames.pages.split, group):
+        if not s: continue
+        if s not in ('train', 'test'): raise LabelError(f'{f}: {p}: split is {s!r}. Valid: train, test, or none to have it decided')
+        if out.setdefault(g, s) != s: raise LabelError(f'{f}: {p} is in {s}, {first[g]} in {out[g]}, and they are of one document or nearly equal; put both on one side')
+        first.setdefault(g, f'{p} of {f}')
+    return out
+
 def split_pages(
     frames: Frames,       # Pages; with their pictures opened, near-duplicates are found too
     share: float = 0.1,   # Share of documents that are held out
@@ -24,8 +35,9 @@ def split_pages(
     keys = frames.pages.key.tolist()
     group = image_groups(keys, frames.pages.hash.tolist())
     own = {k: split_of(k if len(k) == 64 and set(k) <= set('0123456789abcdef') else sha256(k.encode()), share) for k in set(keys)}
+    given = _given(frames, group)
     held = {g for g, k in zip(group, keys) if own[k] == 'test'}
-    return ['test' if g in held else 'train' for g in group]
+    return [given.get(g) or ('test' if g in held else 'train') for g in group]
 
 # %% ../nbs/19_merge.ipynb #76aa421b
 def _relative(path: str, out: Path) -> str: return Path(os.path.relpath(path, out.parent)).as_posix()
@@ -33,15 +45,23 @@ def _relative(path: str, out: Path) -> str: return Path(os.path.relpath(path, ou
 def _merged(labels: Path, coco: dict, frames: Frames, splits: Sequence[str], out: Path) -> tuple[list[dict], list[list[dict]]]:
     "Images and, for each, its annotations, of one file"
     kinds, boxes = {c['id']: c['name'] for c in coco['categories']}, {}
-    for a in coco['annotations']: boxes.setdefault(a['image_id'], []).append({**a, 'category_id': KINDS.index(kinds[a['category_id']]) + 1})
+    for a in coco['annotations']:
+        if (k := kinds.get(a['category_id'])) not in KINDS: raise LabelError(f'{labels}: annotation {a["id"]}: unknown kind {k!r}. Valid kinds: {", ".join(KINDS)}')
+        boxes.setdefault(a['image_id'], []).append({**a, 'category_id': KINDS.index(k) + 1})
     ims = [{**im, 'set': set_name(labels), 'split': s, 'file_name': _relative(p, out) if Path(p).is_file() else im['file_name']} for im, s, p in zip(coco['images'], splits, frames.pages.path)]
     return ims, [sorted(boxes.get(im['id'], []), key=lambda a: (a['bbox'][1], a['bbox'][0], a['bbox'][2:])) for im in coco['images']]
 
 # %% ../nbs/19_merge.ipynb #6e830b56
+_LEFT = ('outside', 'duplicate-box', 'polygon')   # Codes of what `validate` judges with more leave, and what is no hindrance here
+
+def _sound(files: Sequence[Path]) -> None:
+    "Refuse label files whose tables don't fit together, since boxes would be lost or land on another page"
+    if bad := [p for f in files for p in check_labels(f) if not p.fixed and p.code not in _LEFT]: raise BadLabels(bad)
+
 def merge_labels(
     labels: Sequence[str | Path],       # COCO files that passed `validate`
     out: str | Path,                    # COCO file to write
-    images: Sequence[str | Path] = (),  # Folders of their pictures; pictures are opened where they are found
+    images: Sequence[str | Path] = (),  # Folders of pictures that are not beside their file or in `images/` beside it; they are opened where they are found
     share: float = 0.1,                 # Share of documents that are held out
     progress: bool = False,             # Show a bar while pictures are opened
 )->dict[str, Any]:                      # What was written
@@ -49,7 +69,7 @@ def merge_labels(
     files, out = sorted(map(Path, labels), key=set_name), Path(out)
     twice = [n for n, c in Counter(map(set_name, files)).items() if c > 1]
     if twice or not files: raise LabelError(f'Two label files make a set named {twice[0]!r}; rename one' if twice else 'No label files were given; name at least one COCO file')
-    frames = Frames.merge(read_frames(f, images) for f in files).look(progress)
+    _sound(files); frames = Frames.merge(read_frames(f, images) for f in files).look(progress)
     splits, rows, at = split_pages(frames, share), [], 0
     for f in files:
         coco = load_coco(f); n = len(coco['images'])
@@ -63,12 +83,15 @@ def merge_labels(
 # %% ../nbs/19_merge.ipynb #f6efe1c4
 def counts(
     data: dict[str, Any],   # What `merge_labels` wrote
+    folder: str | Path | None = None, # Of the merged file, to count the pages without a picture; not counted when None
 )->dict[str, Any]:          # Pages, boxes and documents, in all and by split, set and kind
     "Count a merged data set"
     ims = {im['id']: im for im in data['images']}; kind = {c['id']: c['name'] for c in data['categories']}
     of = lambda key: {str(v): dict(pages=n, boxes=sum(ims[a['image_id']][key] == v for a in data['annotations'])) for v, n in sorted(Counter(im[key] for im in ims.values()).items())}
-    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len({im.get('sha256') or (im['set'], im.get('document')) for im in ims.values()}),
-                clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())))
+    docs = document_keys([f'{im["set"]}:{document_name(im)}' for im in ims.values()], [str(im.get('sha256') or '') for im in ims.values()])
+    return dict(pages=len(ims), boxes=len(data['annotations']), documents=len(set(docs)),
+                clean_pages=len(ims) - len({a['image_id'] for a in data['annotations']}), split=of('split'), set=of('set'), kind=dict(sorted(Counter(kind[a['category_id']] for a in data['annotations']).items())),
+                **({} if folder is None else dict(pages_without_picture=sum(not (Path(folder)/im['file_name']).is_file() for im in ims.values()))))
 
 def build_dataset(
     labels: Sequence[str | Path],       # COCO files that passed `validate`
@@ -79,7 +102,7 @@ def build_dataset(
     progress: bool = False,             # Show a bar while pictures are opened
 )->dict[str, Any]:                      # The counts
     "Merge label files and count what came of it: the stage `dataset`"
-    n = counts(merge_labels(labels, out, images, share, progress))
+    n = counts(merge_labels(labels, out, images, share, progress), Path(out).parent)
     if metrics: write_whole(metrics, json.dumps(n, indent=1) + '\n')
     return n
 

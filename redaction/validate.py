@@ -13,7 +13,7 @@ from typing import Any, Sequence
 import numpy as np
 from fastcore.basics import patch
 from fastcore.xml import FT, ft, to_xml
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from .core import KINDS, section, write_whole
 from .frames import STATISTICS, Frames, ValidationError, accept, drift, image_groups, profile, read_frames, read_profile
 
@@ -241,7 +241,7 @@ def _cut(path: str, box: Sequence[float]) -> FT | None:
     if not np.isfinite(box).all(): return None
     try:
         with Image.open(path) as im:
-            x0, y0, x1, y1 = box; pad = 60 + .15 * max(x1 - x0, y1 - y0)
+            im = ImageOps.exif_transpose(im); x0, y0, x1, y1 = box; pad = 60 + .15 * max(x1 - x0, y1 - y0)
             W, H = im.size; at = [int(v) for v in (max(0, min(x0 - pad, W - 2 * pad)), max(0, min(y0 - pad, H - 2 * pad)), min(W, max(x1 + pad, 2 * pad)), min(H, max(y1 + pad, 2 * pad)))]
             a = im.convert('RGB').crop(at); ImageDraw.Draw(a).rectangle([x0 - at[0], y0 - at[1], x1 - at[0], y1 - at[1]], outline=(214, 39, 40), width=3)
             a.thumbnail((280, 160)); f = io.BytesIO(); a.save(f, 'JPEG', quality=70)
@@ -313,7 +313,7 @@ def validate_drawn(
 # %% ../nbs/17_validate.ipynb #f18cf19d
 def validate_files(
     labels: Sequence[str | Path],         # COCO files
-    images: Sequence[str | Path] = (),    # Folders of their pictures, besides `images/` beside a file
+    images: Sequence[str | Path] = (),    # Folders of their pictures, where those are not beside a file or in `images/` beside it
     accepted: str | Path | None = None,   # Profile of the accepted version; nothing is learned from it and no drift measured when None
     report: str | Path | None = None,     # HTML file to write
     metrics: str | Path | None = None,    # JSON file of counts to write
