@@ -146,7 +146,7 @@ def _yolo_names(check: Checker, root: Path) -> dict[int, Any]:
         if isinstance(names, (list, dict)): return dict(names) if isinstance(names, dict) else dict(enumerate(names))
         check.add('data.yaml', 'no list `names`', 'Name the kinds there', 'form'); return {}
     for f in (root/'classes.txt', root/'labels'/'classes.txt'):
-        if f.is_file(): return dict(enumerate((check.text(f) or '').split()))
+        if f.is_file(): return {i: s.strip() for i, s in enumerate((check.text(f) or '').split('\n')) if s.strip()}   # a name a line, which may hold spaces
     check.add('data.yaml', 'not there, nor classes.txt', 'Say in one of them which number is which kind', 'form'); return {}
 
 def _yolo_box(check: Checker, record: str, line: str, names: dict[int, Any], size: tuple[int, int]) -> dict | None:
