@@ -1716,6 +1716,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.synth._kinds': ('synth.html#_kinds', 'redaction/synth.py'),
                                  'redaction.synth._make': ('synth.html#_make', 'redaction/synth.py'),
                                  'redaction.synth._moved': ('synth.html#_moved', 'redaction/synth.py'),
+                                 'redaction.synth._one_size': ('synth.html#_one_size', 'redaction/synth.py'),
                                  'redaction.synth._record': ('synth.html#_record', 'redaction/synth.py'),
                                  'redaction.synth._redact_all': ('synth.html#_redact_all', 'redaction/synth.py'),
                                  'redaction.synth._release': ('synth.html#_release', 'redaction/synth.py'),
