@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator
 import cv2, numpy as np
 from PIL import Image
-from .core import KINDS, Detections, Shown, draw_boxes, write_whole, xyxy_to_xywh
+from .core import KINDS, Detections, SettingsError, Shown, draw_boxes, write_whole, xyxy_to_xywh
 from . import wear
 from .draw import Sheet, paste_ink, word_mask
 from .layout import STYLES, odds
@@ -210,7 +210,7 @@ def _coco(records: list[dict]) -> dict:
 def _one_size(out: Path, size: int) -> None:
     "Refuse a folder that holds pages of another size, whose pictures have the same names"
     for f in (out/'parts').glob('*.json'):
-        if (m := re.fullmatch(r'\d+-(\d+)(-clean|-redacted)?', f.stem)) and int(m[1]) != size: raise ValueError(f'{out}: holds pages with a long side of {m[1]} pixels, asked for {size}. Give another folder, or the size {m[1]}')
+        if (m := re.fullmatch(r'\d+-(\d+)(-clean|-redacted)?', f.stem)) and int(m[1]) != size: raise SettingsError(f'{out}: holds pages with a long side of {m[1]} pixels, asked for {size}. Give another folder, or the size {m[1]}')
 
 def write_dataset(
     out: str|Path,         # Folder, made where it is missing
