@@ -798,6 +798,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.ingest.Store._index_page': ('ingest.html#store._index_page', 'redaction/ingest.py'),
                                   'redaction.ingest.Store._listed': ('ingest.html#store._listed', 'redaction/ingest.py'),
                                   'redaction.ingest.Store._place': ('ingest.html#store._place', 'redaction/ingest.py'),
+                                  'redaction.ingest.Store._raised': ('ingest.html#store._raised', 'redaction/ingest.py'),
+                                  'redaction.ingest.Store._settle': ('ingest.html#store._settle', 'redaction/ingest.py'),
                                   'redaction.ingest.Store.copy': ('ingest.html#store.copy', 'redaction/ingest.py'),
                                   'redaction.ingest.Store.fetch': ('ingest.html#store.fetch', 'redaction/ingest.py'),
                                   'redaction.ingest.Store.find': ('ingest.html#store.find', 'redaction/ingest.py'),

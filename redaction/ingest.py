@@ -7,7 +7,7 @@ __all__ = ['INGEST', 'OUTCOMES', 'Source', 'read_sources', 'Outcome', 'Report', 
            'draw', 'render_pages']
 
 # %% ../nbs/10_ingest.ipynb #a5f345ae
-import json, re, shutil, sqlite3, sys
+import json, os, re, shutil, sqlite3, sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -172,7 +172,12 @@ class Store:
         search: Callable[[str, int], list[str]] | None = None, # Gives addresses of pictures for a term; ddgs when None
     ):
         self.folder, self.cat, self.web, self.cfg = Path(folder), cat, web, cfg
+        self.limits = settings() | dict(max_bytes=web.settings['max_bytes'])
         self.search = search or (lambda term, n: search_images(term, n, cfg['search_base'], cfg['search_backend']))
+    def _raised(self, error: str | None) -> bool:
+        "Whether something was refused for a limit that is another one now"
+        m = re.search(r'(max_\w+) is (\d+)$', error or '')
+        return bool(m) and str(self.limits.get(m[1])) != m[2]
     def part(self, address: str) -> Path:
         "Where the bytes of an address go while they come in"
         return self.folder/'partial'/sha256(address.encode())[:32]
@@ -202,19 +207,24 @@ def keep(self: Store,
 )->Outcome:
     "Take a file into the catalogue, unless its bytes are there already or can't be read"
     sha, name, size = sha256(path), Path(address.split('?')[0]).name or address, path.stat().st_size
-    known = self.cat.rows('select name, error from documents where sha256 = ?', sha)
-    try: more = {} if known else inspect(path, name)
-    except DocumentError as e: more = dict(error=str(e))
-    if not known and not more.get('error'):
-        try: more['file'] = self._place(path, sha, more, label)
-        except DocumentError as e: more = dict(error=str(e))
-    path.unlink(missing_ok=True); more.pop('format', None)
-    error = known[0]['error'] if known else more.get('error')
+    known = next(iter(self.cat.rows('select name, error from documents where sha256 = ?', sha)), {})
+    if stale := self._raised(known.get('error')): known = {}
+    more = {} if known else self._settle(path, name, sha, label)
+    path.unlink(missing_ok=True); error = known.get('error') or more.get('error')
     with self.cat.transaction():
+        if stale: self.cat.db.execute('delete from documents where sha256 = ? and file is null', [sha])
         self.cat.add_document(sha, name, source.name, address, size, label=label, **more)
         self.cat.add_address(address, source=source.name, sha256=sha, error=error, **version)
-    if known and not error: return Outcome(source.name, address, 'skipped', f'the same file as {known[0]["name"]}', sha)
+    if known and not error: return Outcome(source.name, address, 'skipped', f'the same file as {known["name"]}', sha)
     return Outcome(source.name, address, 'refused' if error else 'took', error or '', sha)
+
+@patch
+def _settle(self: Store, path: Path, name: str, sha: str, label: str) -> dict[str, Any]:
+    "Look into a file and give it its place: columns of its document, or `error`"
+    try: found = inspect(path, name); found['file'] = self._place(path, sha, found, label)
+    except DocumentError as e: return dict(error=str(e))
+    del found['format']
+    return found
 
 # %% ../nbs/10_ingest.ipynb #9624c23e
 def _wanted(kinds: set[str]) -> Callable[[bytes], str]:
@@ -241,15 +251,16 @@ def fetch(self: Store,
     label: str = '',    # Class of a picture from a search
 )->Outcome:
     "Ask for one document and take it where it is new"
-    row = self.cat.address(address); settled = bool(row.get('sha256') or row.get('error') and (row['etag'] or row['last_modified']))
+    row = self.cat.address(address); again = self._raised(row.get('error'))
+    settled = not again and bool(row.get('sha256') or row.get('error') and (row['etag'] or row['last_modified']))
     done = lambda what, why: Outcome(source.name, address, what, why, row.get('sha256') or '')
-    if _fresh(row, self.cfg['recheck_days']): return done('refused' if row['error'] else 'skipped', row['error'] or 'known, and its server names no version')
+    if not again and _fresh(row, self.cfg['recheck_days']): return done('refused' if row['error'] else 'skipped', row['error'] or 'known, and its server names no version')
     kinds = _PICTURES if label else {'PDF'} if source.kind == 'index' else {'PDF', *_PICTURES}
     try: got = self.web.download(address, self.part(address), row if settled else {}, _wanted(kinds))
     except FetchError as e:
         gone = isinstance(e, Refused)
-        version = dict(etag=e.etag, last_modified=e.last_modified) if gone else {k: row.get(k) for k in ('etag', 'last_modified')}
-        self.cat.add_address(address, source=source.name, sha256=row.get('sha256'), error=str(e), **version)
+        version = dict(etag=e.etag, last_modified=e.last_modified) if gone else {}
+        if gone or not (settled or row.get('sha256')): self.cat.add_address(address, source=source.name, sha256=row.get('sha256'), error=str(e), **version)
         return done('refused' if gone else 'failed', str(e))
     if got.path: return self.keep(got.path, source, address, label, etag=got.etag, last_modified=got.last_modified)
     self.cat.add_address(**{k: row[k] for k in ('address', 'source', 'etag', 'last_modified', 'sha256', 'error')})
@@ -288,7 +299,7 @@ def copy(self: Store,
     "Take a file of this machine where it is new"
     address, info = path.as_posix(), path.stat()
     row, version = self.cat.address(address), dict(etag=str(info.st_size), last_modified=str(info.st_mtime_ns))
-    if row and all(row[k] == v for k, v in version.items()): return Outcome(source.name, address, 'refused' if row['error'] else 'skipped', row['error'] or 'unchanged', row['sha256'] or '')
+    if row and not self._raised(row['error']) and all(row[k] == v for k, v in version.items()): return Outcome(source.name, address, 'refused' if row['error'] else 'skipped', row['error'] or 'unchanged', row['sha256'] or '')
     why, limit, part = _wanted({'PDF', *_PICTURES})(_head(path)), self.web.settings['max_bytes'], self.part(address)
     if not why and info.st_size > limit: why = f'{info.st_size} bytes; max_bytes is {limit}'
     if why: self.cat.add_address(address, source=source.name, error=why, **version); return Outcome(source.name, address, 'refused', why)
