@@ -812,6 +812,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.ingest._files': ('ingest.html#_files', 'redaction/ingest.py'),
                                   'redaction.ingest._fresh': ('ingest.html#_fresh', 'redaction/ingest.py'),
                                   'redaction.ingest._head': ('ingest.html#_head', 'redaction/ingest.py'),
+                                  'redaction.ingest._is_for_us': ('ingest.html#_is_for_us', 'redaction/ingest.py'),
                                   'redaction.ingest._only_run': ('ingest.html#_only_run', 'redaction/ingest.py'),
                                   'redaction.ingest._page_row': ('ingest.html#_page_row', 'redaction/ingest.py'),
                                   'redaction.ingest._poppler_info': ('ingest.html#_poppler_info', 'redaction/ingest.py'),

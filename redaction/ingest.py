@@ -297,22 +297,30 @@ def copy(self: Store,
     path: Path,         # A file in it
 )->Outcome:
     "Take a file of this machine where it is new"
-    address, info = path.as_posix(), path.stat()
+    address = path.as_posix()
+    try: info, head = path.stat(), _head(path)
+    except OSError as e: return Outcome(source.name, address, 'failed', f"can't be read: {e.strerror}")
     row, version = self.cat.address(address), dict(etag=str(info.st_size), last_modified=str(info.st_mtime_ns))
     if row and not self._raised(row['error']) and all(row[k] == v for k, v in version.items()): return Outcome(source.name, address, 'refused' if row['error'] else 'skipped', row['error'] or 'unchanged', row['sha256'] or '')
-    why, limit, part = _wanted({'PDF', *_PICTURES})(_head(path)), self.web.settings['max_bytes'], self.part(address)
+    why, limit, part = _wanted({'PDF', *_PICTURES})(head), self.web.settings['max_bytes'], self.part(address)
     if not why and info.st_size > limit: why = f'{info.st_size} bytes; max_bytes is {limit}'
     if why: self.cat.add_address(address, source=source.name, error=why, **version); return Outcome(source.name, address, 'refused', why)
     part.parent.mkdir(exist_ok=True); shutil.copyfile(path, part)
     return self.keep(part, source, address, **version)
 
 # %% ../nbs/10_ingest.ipynb #8906cd92
+def _is_for_us(path: Path) -> bool:
+    "Whether a path is a file, or something that may not be looked into, which `copy` then says"
+    try: return path.is_file() or path.is_dir() and not os.access(path, os.R_OK)
+    except PermissionError: return True
+
 def _files(source: Source) -> Iterator[Path]:
     "The files of a source's folders"
     for folder in map(Path, source.where):
-        if not folder.is_dir(): raise Unreachable(f'{folder}: no such folder')
+        if not os.path.isdir(folder): raise Unreachable(f'{folder}: no such folder')
+        if not os.access(folder, os.R_OK | os.X_OK): raise Unreachable(f'{folder}: this folder may not be read')
         for f in sorted(folder.rglob('*')):
-            if f.is_file() and not any(p.startswith('.') for p in f.relative_to(folder).parts) and re.search(source.match, f.name): yield f
+            if not any(p.startswith('.') for p in f.relative_to(folder).parts) and re.search(source.match, f.name) and _is_for_us(f): yield f
 
 # %% ../nbs/10_ingest.ipynb #4e6adfbb
 def _redirect(client: Any, base: str) -> None:
