@@ -42,7 +42,7 @@ class Source:
     kind: str             # `'index'`, `'address'`, `'folder'` or `'search'`
     where: list[str]      # Addresses, folders, or terms with their class
     match: str = ''       # Index: also take links in which this regular expression is found. Folder: take only such names
-    limit: int = 0        # Most documents asked for in one run, and pictures for each search term; 0 for no limit (searches: 50)
+    limit: int = 0        # Most new documents asked for in one run, and pictures for each search term; 0 for no limit (searches: 50)
     country: str = ''
     agency: str = ''
     licence: str = ''
@@ -399,11 +399,13 @@ def ingest(
         for s in sources:
             if only and s.name not in only: continue
             cat.add('sources', {k: v for k, v in asdict(s).items() if k in ('name', 'kind', 'country', 'agency', 'licence', 'note')}, replace=True)
-            task = bar.add_task(s.name, total=None)
-            for n, (address, get) in enumerate(store.find(s)):
-                if s.limit and n >= s.limit * (len(s.where) if s.kind == 'search' else 1): break
+            task, new, most = bar.add_task(s.name, total=None), 0, s.limit * (len(s.where) if s.kind == 'search' else 1)
+            for address, get in store.find(s):
+                if most and new >= most: break
+                known = bool(cat.address(address))
                 bar.update(task, advance=1, description=f'{s.name}: {address[-50:]}'.replace('[', r'\['))
-                report.outcomes.append(get())
+                report.outcomes.append(o := get())
+                new += o.what == 'took' or not known and bool(cat.address(address))   # what was asked before counts no more, so that each run gets further
     return report
 
 def _bar(progress: bool | None) -> Any:
