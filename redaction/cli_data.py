@@ -53,6 +53,7 @@ def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€
         folder = _begun(data)
         with Catalogue(folder/'catalogue.db') as cat: done = render_pages(cat, folder); listing(cat, 'pages', folder/'pages.jsonl')
     for o in done: print(one_line(f'{o.what}: {o.address}' + (f': {o.why}' if o.why else '')))
+    raise typer.Exit(int(any(o.what == 'failed' for o in done)))
 
 # %% ../nbs/61_cli_data.ipynb #45f3b5fc
 @app.command()
