@@ -685,6 +685,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.folders.write_voc': ('folders.html#write_voc', 'redaction/folders.py'),
                                    'redaction.folders.write_yolo': ('folders.html#write_yolo', 'redaction/folders.py')},
             'redaction.formats': { 'redaction.formats._annotation_of': ('formats.html#_annotation_of', 'redaction/formats.py'),
+                                   'redaction.formats._drop_drawings': ('formats.html#_drop_drawings', 'redaction/formats.py'),
                                    'redaction.formats._ls_box': ('formats.html#_ls_box', 'redaction/formats.py'),
                                    'redaction.formats._ls_place': ('formats.html#_ls_place', 'redaction/formats.py'),
                                    'redaction.formats._ls_task': ('formats.html#_ls_task', 'redaction/formats.py'),

@@ -220,6 +220,7 @@ def read_label_studio(
 # %% ../nbs/15_formats.ipynb #2b8e2720
 READERS: dict[str, Callable] = dict(coco=read_coco, prodigy=read_prodigy, labelstudio=read_label_studio, yolo=read_yolo, voc=read_voc, imagefolder=read_imagefolder)
 WRITERS: dict[str, Callable] = dict(coco=write_coco, prodigy=write_prodigy, labelstudio=write_label_studio, yolo=write_yolo, voc=write_voc, imagefolder=write_imagefolder)
+_FOLDERS, _NAMED = ('yolo', 'voc', 'imagefolder'), ('prodigy', 'labelstudio')   # hold pictures; say who labelled
 
 def guess_format(
     path: str | Path, # Label file or folder
@@ -248,6 +249,7 @@ def read_labels(
     "Read labels of any format"
     format = format or guess_format(path)
     if format not in READERS: raise LabelError(f'Unknown format {format!r}. Valid formats: {", ".join(READERS)}')
+    if format not in _NAMED and kwargs.pop('labeller', None) is not None: raise LabelError(f'{path}: {format} does not say who labelled. Formats that do: {", ".join(_NAMED)}')
     return READERS[format](path, images, problems, **kwargs)
 
 # %% ../nbs/15_formats.ipynb #18281ab5
@@ -262,6 +264,7 @@ def convert_labels(
 )->list[Problem]:                     # What was mended, left out or lost
     "Turn labels of one format into another"
     if to not in WRITERS: raise LabelError(f'Unknown format {to!r}. Valid formats: {", ".join(WRITERS)}')
+    if to not in _FOLDERS and kwargs.pop('pictures', None): raise LabelError(f'{dst}: {to} is one file and holds no pictures. Formats that do: {", ".join(_FOLDERS)}')
     problems: list[Problem] = []; records = read_labels(src, images, format, problems)
     if (bad := [p for p in problems if not p.fixed]) and not skip: raise BadLabels(bad)
     lost = [] if to == 'coco' else sorted({k for r in records for d in (r.extra, *r.fields) for k in d})
@@ -279,6 +282,12 @@ def check_file(
     read_labels(path, images, format, problems)
     return problems
 
+def _drop_drawings(out: Path) -> None:
+    "Remove the drawings of an earlier comparison, which are as many as its file lists"
+    try: n = len(json.loads((out/'agreement.json').read_text())['disagreements'])
+    except (OSError, ValueError, LookupError, TypeError): return
+    for i in range(n): (out/f'{i + 1:04d}.png').unlink(missing_ok=True)
+
 def agree_labels(
     a: str | Path,                    # Labels of the first labeller, of any format
     b: str | Path,                    # Labels of the second, of any format
@@ -287,8 +296,10 @@ def agree_labels(
     labellers: tuple[str, str] | None = None, # Whose labels to read from `a` and `b`, where one export of Prodigy or Label Studio holds both
 )->Agreement:
     "Compare two labellers' files"
+    if labellers is not None and not (len(labellers) == 2 and all(labellers)): raise LabelError(f'labellers are two names, one for each file, got {", ".join(labellers) or "none"}')
     g = agreement(*(read_labels(f, images, **(dict(labeller=labellers[i]) if labellers else {})) for i, f in enumerate((a, b))))
     if out is not None:
+        _drop_drawings(Path(out))
         write_whole(Path(out)/'agreement.json', json.dumps(g.to_dict(), indent=1))
         for n, d in enumerate(g.disagreements, 1): d.show().save(buf := io.BytesIO(), 'PNG'); write_whole(Path(out)/f'{n:04d}.png', buf.getvalue())
     return g
