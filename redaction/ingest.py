@@ -402,7 +402,7 @@ def ingest(
     sources, folder, report = read_sources(path) if sources is None else list(sources), Path(cfg['folder']), Report()
     if unknown := set(only) - {s.name for s in sources}: raise SettingsError(f'no source {sorted(unknown)[0]!r}. Sources: {", ".join(s.name for s in sources) or "none"}')
     with _only_run(folder), Catalogue(folder/'catalogue.db', cfg['share']) as cat, _bar(progress) as bar:
-        store = Store(folder, cat, web, cfg, search)
+        store = Store(folder, cat, web, cfg, search); (folder/'documents').mkdir(exist_ok=True)    # also where nothing is taken: a pipeline waits for it
         for s in sources:
             if only and s.name not in only: continue
             cat.add('sources', {k: v for k, v in asdict(s).items() if k in ('name', 'kind', 'country', 'agency', 'licence', 'note')}, replace=True)
@@ -490,7 +490,7 @@ def render_pages(
     **changes: Any,                # Settings, see `redaction.core.settings`: `dpi`, `renderer` and the limits
 )->list[Outcome]:                  # One for each document that was drawn, or should have been
     "Draw all pages that haven't been drawn, a document at a time"
-    folder, out = Path(folder), []
+    folder, out = Path(folder), []; (folder/'pages').mkdir(parents=True, exist_ok=True)
     todo = _undrawn(cat, folder)
     with _bar(progress) as bar:
         task = bar.add_task('drawing pages', total=sum(len(pages) for _, pages in todo))
