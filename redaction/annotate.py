@@ -81,9 +81,9 @@ def stored_image(
     "Read a page's stored picture"
     path = Path(folder)/row['image']
     im = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if im is None: raise AnnotateError(f'{path}: no such picture, or not one that can be read; `redaction ingest` draws it again')
+    if im is None: raise AnnotateError(f'{path}: no such picture, or not one that can be read; `redaction data pages` draws it again where there is none')
     if im.shape[1::-1] != (row['width'], row['height']):
-        raise AnnotateError(f'{path}: {im.shape[1]} x {im.shape[0]} pixels, but the catalogue has page {row["id"]} at {row["width"]} x {row["height"]}; `redaction ingest` draws it again')
+        raise AnnotateError(f'{path}: {im.shape[1]} x {im.shape[0]} pixels, but the catalogue has page {row["id"]} at {row["width"]} x {row["height"]}; delete it, and `redaction data pages` draws it again')
     return cv2.cvtColor(im, cv2.COLOR_BGR2RGB)
 
 # %% ../nbs/16_annotate.ipynb #fa6cf918

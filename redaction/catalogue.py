@@ -331,11 +331,12 @@ def labels(self: Catalogue,
     split: str | None = 'train',  # `'train'`, `'test'`, or None for both
     labeller: str | None = None,  # Only this person's labels; whoever answered last when None
 )->list[dict]:                    # Rows of pages with `state`, `boxes` as a list, `labeller`, `at`, the four counts, and the document's `name`, `source`, `split`
-    "Labelled and clean pages with the annotation that holds, in the order the pages came"
+    "Labelled and clean pages with the annotation that holds, in the order the pages came; a page that its labeller skipped later is none of them"
     _check_split(split)
     found = self.rows(f"""select p.*, d.name, d.source, d.split, a.state, a.boxes, a.labeller, a.at, a.accepted, a.moved, a.added, a.removed
         from pages p join documents d on d.sha256 = p.sha256 join annotations a on a.id = (select max(b.id) from annotations b
-            where b.page = p.id and b.undone is null and b.state in ('labelled', 'clean') and (? is null or b.labeller = ?) and b.id > {_LAST_RELABEL})
+            where b.page = p.id and b.undone is null and b.state in ('labelled', 'clean') and (? is null or b.labeller = ?) and b.id > {_LAST_RELABEL}
+            and not exists (select 1 from annotations c where c.page = b.page and c.labeller = b.labeller and c.undone is null and c.id > b.id))
         where p.duplicate_of is null and (? is null or d.split = ?) order by p.rowid""", labeller, labeller, split, split)
     return [dict(r, boxes=json.loads(r['boxes'])) for r in found]
 

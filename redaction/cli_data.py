@@ -53,6 +53,7 @@ def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€
         folder = _begun(data)
         with Catalogue(folder/'catalogue.db') as cat: done = render_pages(cat, folder); listing(cat, 'pages', folder/'pages.jsonl')
     for o in done: print(one_line(f'{o.what}: {o.address}' + (f': {o.why}' if o.why else '')))
+    raise typer.Exit(int(any(o.what == 'failed' for o in done)))
 
 # %% ../nbs/61_cli_data.ipynb #45f3b5fc
 @app.command()
@@ -117,7 +118,7 @@ def agree(a: Path, b: Path, images: Images = None, out: Annotated[Optional[Path]
     "Compare two people's labels of the same pages.\n\nExample: redaction data agree ann.json bob.json --out differences"
     with usage('train'):
         from redaction.formats import agree_labels
-        print(agree_labels(a, b, images, out, tuple(labellers.split(',', 1)) if labellers else None))
+        print(agree_labels(a, b, images, out, tuple(s.strip() for s in labellers.split(',', 1)) if labellers is not None else None))
 
 # %% ../nbs/61_cli_data.ipynb #137bcbc8
 Labels = Annotated[list[Path], typer.Argument(metavar='LABELSâ€¦', help='COCO files.')]

@@ -146,7 +146,7 @@ def _yolo_names(check: Checker, root: Path) -> dict[int, Any]:
         if isinstance(names, (list, dict)): return dict(names) if isinstance(names, dict) else dict(enumerate(names))
         check.add('data.yaml', 'no list `names`', 'Name the kinds there', 'form'); return {}
     for f in (root/'classes.txt', root/'labels'/'classes.txt'):
-        if f.is_file(): return dict(enumerate((check.text(f) or '').split()))
+        if f.is_file(): return {i: s.strip() for i, s in enumerate((check.text(f) or '').split('\n')) if s.strip()}   # a name a line, which may hold spaces
     check.add('data.yaml', 'not there, nor classes.txt', 'Say in one of them which number is which kind', 'form'); return {}
 
 def _yolo_box(check: Checker, record: str, line: str, names: dict[int, Any], size: tuple[int, int]) -> dict | None:
@@ -269,7 +269,7 @@ def read_voc(
         if (a := read_xml(check, f)) is None: continue
         if a.tag != 'annotation': check.add(f.name, f'its root is <{a.tag[:40]}>', 'Give a Pascal VOC file, whose root is <annotation>', 'form'); continue
         n, boxes = a.findtext('source/page'), [_voc_box(check, f'{f.name} object {i + 1}', o) for i, o in enumerate(a.findall('object'))]
-        r = check.page(f.name, a.findtext('filename'), _floats(a.find('size'), ('width', 'height')), boxes, folder=folder, document=a.findtext('source/document'),
+        r = check.page(f.name, a.findtext('filename'), _floats(a.find('size'), ('width', 'height')), boxes, cut=True, folder=folder, document=a.findtext('source/document'),
                        page=int(n) if n and n.isdecimal() and len(n) < 9 else n, sha256=a.findtext('source/sha256') or '', source=root.name)
         if r: out.append(r)
     check.settle(problems)

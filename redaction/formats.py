@@ -7,10 +7,10 @@ __all__ = ['LABEL_STUDIO_CONFIG', 'READERS', 'WRITERS', 'write_prodigy', 'read_p
            'read_label_studio', 'guess_format', 'read_labels', 'convert_labels', 'check_file', 'agree_labels']
 
 # %% ../nbs/15_formats.ipynb #ded1a663
-import io, json, math, reprlib
+import io, json, math, re, reprlib
 from pathlib import Path
 from typing import Any, Callable, Iterable
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 import numpy as np
 from .agreement import Agreement, agreement
 from .core import write_whole
@@ -19,16 +19,21 @@ from .folders import _jsonl, json_lines, read_imagefolder, read_voc, read_yolo, 
 from .labels import BadLabels, Checker, Problem, _n, checked, is_number, picture_size, read_coco, safe_name, write_coco
 
 # %% ../nbs/15_formats.ipynb #f8914803
+_ADDRESS = re.compile(r'(https?|file)://|/data/(local-files|upload)/', re.I)   # what is quoted: Label Studio's own paths are addresses too
+
 def _picture_name(check: Checker, record: str, told: Any) -> Any:
     "The picture a tool means, below the folder of pictures"
     if not isinstance(told, str): return told
-    whole = unquote(told.split('?d=')[-1].split('?')[0]).replace('\\', '/'); last = whole.rsplit('/', 1)[-1]
-    name = whole if safe_name(whole) else last
-    if check.images is None or not safe_name(name) or (check.images/name).is_file(): return name
-    bare = last[9:] if len(last) > 9 and last[8] == '-' else last
-    for n in (last, bare):
-        if n != name and safe_name(n) and (check.images/n).is_file():
-            check.add(record, f'the picture is called {name[:80]}', f'taken to be {n}', 'name', True); return n
+    raw = whole = told.replace('\\', '/')
+    if _ADDRESS.match(told): raw = raw.split('?d=', 1)[-1]; whole = unquote(raw.split('?')[0]).replace('\\', '/')
+    last = whole.rsplit('/', 1)[-1]; name = whole if safe_name(whole) else last
+    if check.images is None: return name
+    ends = sorted(('/'.join(p[i:]) for p in (raw[-1000:].split('/'), whole[-1000:].split('/')) for i in range(len(p))), key=lambda e: -e.count('/'))
+    bare = [last[9:]] if len(last) > 9 and last[8] == '-' else []
+    for n in ends + bare:
+        if not safe_name(n) or not (check.images/n).is_file(): continue
+        if n in bare or safe_name(whole) and n not in (raw, whole): check.add(record, f'the picture is called {name[:80]}', f'taken to be {n}', 'name', True)
+        return n
     return name
 
 # %% ../nbs/15_formats.ipynb #1d8bfe9f
@@ -73,13 +78,13 @@ def _span(check: Checker, record: str, s: Any) -> dict | None:
     else: return check.add(record, f'points is {reprlib.repr(pts)}', 'Give the corners as [x, y] each, or x, y, width and height', 'number')
     return dict(record=record, xyxy=b, kind=s.get('label'), code=s.get('code'), polygon=flat if s.get('type') != 'rect' and flat and len(flat) > 4 else None)
 
-def _task(check: Checker, line: str, task: dict) -> tuple[str, dict] | None:
-    "The picture's name and the task; None where it is left out"
+def _task(check: Checker, line: str, task: dict) -> tuple[str, str, dict] | None:
+    "What the task says its picture is, the picture's name and the task; None where it is left out"
     meta = task['meta'] if isinstance(task.get('meta'), dict) else {}; told = task.get('image')
     if (a := task.get('answer', 'accept')) != 'accept': return check.add(line, f'the answer is {reprlib.repr(a)}', 'left out, since only accepted tasks are labels', 'answer', a in ('reject', 'ignore'))
     if not isinstance(told, str): return check.add(line, f'image is {reprlib.repr(told)}', 'Export the tasks of an image recipe', 'form')
     if told.startswith('data:') and not isinstance(told := task.get('path') or meta.get('file'), str): return check.add(line, 'the picture is inside the task and has no name', 'Add a `path` with the file name', 'name')
-    return _picture_name(check, line, told), dict(task, meta=meta)
+    return told, _picture_name(check, line, told), dict(task, meta=meta)
 
 # %% ../nbs/15_formats.ipynb #b992fccb
 def read_prodigy(
@@ -89,12 +94,14 @@ def read_prodigy(
     labeller: str | None = None,           # Session or annotator to read; all, the later line before the earlier, when None
 )->list[Record]:                           # In the file's order
     "Read Prodigy's tasks and mend what its users mend"
-    check, tasks, out = Checker(path, images), {}, []
+    check, tasks, said, out = Checker(path, images), {}, {}, []
     for line, row in json_lines(check, path):
         if labeller is not None and labeller not in (row.get('_session_id'), row.get('_annotator_id')) or (got := _task(check, line, row)) is None: continue
-        if got[0] in tasks: check.add(tasks[got[0]][0], f'{got[0]} was labelled again in {line}', 'left out, the later one holds', 'again', True)
-        tasks[got[0]] = line, got[1]
-    for name, (line, t) in tasks.items():
+        told, name, task = got
+        if told in tasks: check.add(tasks[told][0], f'{name} was labelled again in {line}', 'left out, the later one holds', 'again', True)
+        tasks[told] = line, name, task
+    for told, (line, name, t) in tasks.items():
+        if (other := said.setdefault(name, told)) != told: check.add(line, f'{told[:80]} and {other[:80]} would both be {name}', 'Give the folder that both lie below as the folder of pictures, or rename one', 'same-name'); continue
         spans = t.get('spans') or []
         if not isinstance(spans, list): check.add(line, f'spans is {reprlib.repr(spans)}', 'Give a list', 'form'); continue
         boxes = [b for i, s in enumerate(spans) if (b := _span(check, f'{line}, span {i + 1}', s))]
@@ -120,7 +127,8 @@ def write_label_studio(
     prefix: str = '/data/local-files/?d=',    # Put before the name of each picture; where Label Studio serves them
 )->Path:                                      # `path`
     "Write labels as tasks for Label Studio to import"
-    tasks = [dict(id=n + 1, data={k: v for k, v in dict(image=prefix + r.file_name, width=r.width, height=r.height, document=r.document, page=r.page, sha256=r.sha256).items() if v},
+    there = lambda name: prefix + (quote(name) if _ADDRESS.match(prefix) else name)
+    tasks = [dict(id=n + 1, data={k: v for k, v in dict(image=there(r.file_name), width=r.width, height=r.height, document=r.document, page=r.page, sha256=r.sha256).items() if v},
                   annotations=[dict(result=[x for i in range(len(r.kind)) for x in _region(r, i)], was_cancelled=False)]) for n, r in enumerate(checked(records, path))]
     return write_whole(path, json.dumps(tasks, indent=1).encode())
 
@@ -212,6 +220,7 @@ def read_label_studio(
 # %% ../nbs/15_formats.ipynb #2b8e2720
 READERS: dict[str, Callable] = dict(coco=read_coco, prodigy=read_prodigy, labelstudio=read_label_studio, yolo=read_yolo, voc=read_voc, imagefolder=read_imagefolder)
 WRITERS: dict[str, Callable] = dict(coco=write_coco, prodigy=write_prodigy, labelstudio=write_label_studio, yolo=write_yolo, voc=write_voc, imagefolder=write_imagefolder)
+_FOLDERS, _NAMED = ('yolo', 'voc', 'imagefolder'), ('prodigy', 'labelstudio')   # hold pictures; say who labelled
 
 def guess_format(
     path: str | Path, # Label file or folder
@@ -240,6 +249,7 @@ def read_labels(
     "Read labels of any format"
     format = format or guess_format(path)
     if format not in READERS: raise LabelError(f'Unknown format {format!r}. Valid formats: {", ".join(READERS)}')
+    if format not in _NAMED and kwargs.pop('labeller', None) is not None: raise LabelError(f'{path}: {format} does not say who labelled. Formats that do: {", ".join(_NAMED)}')
     return READERS[format](path, images, problems, **kwargs)
 
 # %% ../nbs/15_formats.ipynb #18281ab5
@@ -261,6 +271,7 @@ def convert_labels(
 )->list[Problem]:                     # What was mended, left out or lost
     "Turn labels of one format into another"
     if to not in WRITERS: raise LabelError(f'Unknown format {to!r}. Valid formats: {", ".join(WRITERS)}')
+    if to not in _FOLDERS and kwargs.pop('pictures', None): raise LabelError(f'{dst}: {to} is one file and holds no pictures. Formats that do: {", ".join(_FOLDERS)}')
     problems: list[Problem] = []; records = read_labels(src, images, format, problems)
     if (bad := [p for p in problems if not p.fixed]) and not skip: raise BadLabels(bad)
     rest = _rest(src) if (format or guess_format(src)) == 'coco' else {}
@@ -280,6 +291,12 @@ def check_file(
     read_labels(path, images, format, problems)
     return problems
 
+def _drop_drawings(out: Path) -> None:
+    "Remove the drawings of an earlier comparison, which are as many as its file lists"
+    try: n = len(json.loads((out/'agreement.json').read_text())['disagreements'])
+    except (OSError, ValueError, LookupError, TypeError): return
+    for i in range(n): (out/f'{i + 1:04d}.png').unlink(missing_ok=True)
+
 def agree_labels(
     a: str | Path,                    # Labels of the first labeller, of any format
     b: str | Path,                    # Labels of the second, of any format
@@ -288,8 +305,10 @@ def agree_labels(
     labellers: tuple[str, str] | None = None, # Whose labels to read from `a` and `b`, where one export of Prodigy or Label Studio holds both
 )->Agreement:
     "Compare two labellers' files"
+    if labellers is not None and not (len(labellers) == 2 and all(labellers)): raise LabelError(f'labellers are two names, one for each file, got {", ".join(labellers) or "none"}')
     g = agreement(*(read_labels(f, images, **(dict(labeller=labellers[i]) if labellers else {})) for i, f in enumerate((a, b))))
     if out is not None:
+        _drop_drawings(Path(out))
         write_whole(Path(out)/'agreement.json', json.dumps(g.to_dict(), indent=1))
         for n, d in enumerate(g.disagreements, 1): d.show().save(buf := io.BytesIO(), 'PNG'); write_whole(Path(out)/f'{n:04d}.png', buf.getvalue())
     return g

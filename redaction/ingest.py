@@ -7,7 +7,7 @@ __all__ = ['INGEST', 'OUTCOMES', 'Source', 'read_sources', 'Outcome', 'Report', 
            'draw', 'render_pages']
 
 # %% ../nbs/10_ingest.ipynb #a5f345ae
-import json, re, shutil, sqlite3, sys
+import json, os, re, shutil, sqlite3, sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -42,7 +42,7 @@ class Source:
     kind: str             # `'index'`, `'address'`, `'folder'` or `'search'`
     where: list[str]      # Addresses, folders, or terms with their class
     match: str = ''       # Index: also take links in which this regular expression is found. Folder: take only such names
-    limit: int = 0        # Most documents asked for in one run, and pictures for each search term; 0 for no limit (searches: 50)
+    limit: int = 0        # Most new documents asked for in one run, and pictures for each search term; 0 for no limit (searches: 50)
     country: str = ''
     agency: str = ''
     licence: str = ''
@@ -172,7 +172,18 @@ class Store:
         search: Callable[[str, int], list[str]] | None = None, # Gives addresses of pictures for a term; ddgs when None
     ):
         self.folder, self.cat, self.web, self.cfg = Path(folder), cat, web, cfg
+        self.limits = settings() | dict(max_bytes=web.settings['max_bytes'])
         self.search = search or (lambda term, n: search_images(term, n, cfg['search_base'], cfg['search_backend']))
+    def _raised(self, error: str | None) -> bool:
+        "Whether something was refused for a limit that is another one now"
+        m = re.search(r'(max_\w+) is (\d+)$', error or '')
+        return bool(m) and str(self.limits.get(m[1])) != m[2]
+    def _lost(self, sha: str | None) -> str:
+        "Where a document's file should lie, if it is gone from there; else empty"
+        return next((d['file'] for d in self.cat.rows('select file from documents where sha256 = ?', sha or '') if d['file'] and not (self.folder/d['file']).is_file()), '')
+    def _again(self, row: dict) -> bool:
+        "Whether what an address gave the last time doesn't hold: refused for another limit, or lost since"
+        return self._raised(row.get('error')) or bool(self._lost(row.get('sha256')))
     def part(self, address: str) -> Path:
         "Where the bytes of an address go while they come in"
         return self.folder/'partial'/sha256(address.encode())[:32]
@@ -202,19 +213,25 @@ def keep(self: Store,
 )->Outcome:
     "Take a file into the catalogue, unless its bytes are there already or can't be read"
     sha, name, size = sha256(path), Path(address.split('?')[0]).name or address, path.stat().st_size
-    known = self.cat.rows('select name, error from documents where sha256 = ?', sha)
-    try: more = {} if known else inspect(path, name)
-    except DocumentError as e: more = dict(error=str(e))
-    if not known and not more.get('error'):
-        try: more['file'] = self._place(path, sha, more, label)
-        except DocumentError as e: more = dict(error=str(e))
-    path.unlink(missing_ok=True); more.pop('format', None)
-    error = known[0]['error'] if known else more.get('error')
+    known = next(iter(self.cat.rows('select name, error from documents where sha256 = ?', sha)), {})
+    if stale := self._raised(known.get('error')): known = {}
+    if lost := self._lost(sha): label = lost.split('/')[1] if lost.startswith('search/') else ''     # it goes back to where it was
+    more = {} if known and not lost else self._settle(path, name, sha, label)
+    path.unlink(missing_ok=True); error = more.get('error') or ('' if lost else known.get('error'))
     with self.cat.transaction():
+        if stale: self.cat.db.execute('delete from documents where sha256 = ? and file is null', [sha])
         self.cat.add_document(sha, name, source.name, address, size, label=label, **more)
-        self.cat.add_address(address, source=source.name, sha256=sha, error=error, **version)
-    if known and not error: return Outcome(source.name, address, 'skipped', f'the same file as {known[0]["name"]}', sha)
+        self.cat.add_address(address, source=source.name, sha256=sha, error=error or None, **version)
+    if known and not error and not lost: return Outcome(source.name, address, 'skipped', f'the same file as {known["name"]}', sha)
     return Outcome(source.name, address, 'refused' if error else 'took', error or '', sha)
+
+@patch
+def _settle(self: Store, path: Path, name: str, sha: str, label: str) -> dict[str, Any]:
+    "Look into a file and give it its place: columns of its document, or `error`"
+    try: found = inspect(path, name); found['file'] = self._place(path, sha, found, label)
+    except DocumentError as e: return dict(error=str(e))
+    del found['format']
+    return found
 
 # %% ../nbs/10_ingest.ipynb #9624c23e
 def _wanted(kinds: set[str]) -> Callable[[bytes], str]:
@@ -241,15 +258,16 @@ def fetch(self: Store,
     label: str = '',    # Class of a picture from a search
 )->Outcome:
     "Ask for one document and take it where it is new"
-    row = self.cat.address(address); settled = bool(row.get('sha256') or row.get('error') and (row['etag'] or row['last_modified']))
+    row = self.cat.address(address); again = self._again(row)
+    settled = not again and bool(row.get('sha256') or row.get('error') and (row['etag'] or row['last_modified']))
     done = lambda what, why: Outcome(source.name, address, what, why, row.get('sha256') or '')
-    if _fresh(row, self.cfg['recheck_days']): return done('refused' if row['error'] else 'skipped', row['error'] or 'known, and its server names no version')
+    if not again and _fresh(row, self.cfg['recheck_days']): return done('refused' if row['error'] else 'skipped', row['error'] or 'known, and its server names no version')
     kinds = _PICTURES if label else {'PDF'} if source.kind == 'index' else {'PDF', *_PICTURES}
     try: got = self.web.download(address, self.part(address), row if settled else {}, _wanted(kinds))
     except FetchError as e:
         gone = isinstance(e, Refused)
-        version = dict(etag=e.etag, last_modified=e.last_modified) if gone else {k: row.get(k) for k in ('etag', 'last_modified')}
-        self.cat.add_address(address, source=source.name, sha256=row.get('sha256'), error=str(e), **version)
+        version = dict(etag=e.etag, last_modified=e.last_modified) if gone else {}
+        if gone or not (settled or row.get('sha256')): self.cat.add_address(address, source=source.name, sha256=row.get('sha256'), error=str(e), **version)
         return done('refused' if gone else 'failed', str(e))
     if got.path: return self.keep(got.path, source, address, label, etag=got.etag, last_modified=got.last_modified)
     self.cat.add_address(**{k: row[k] for k in ('address', 'source', 'etag', 'last_modified', 'sha256', 'error')})
@@ -286,22 +304,30 @@ def copy(self: Store,
     path: Path,         # A file in it
 )->Outcome:
     "Take a file of this machine where it is new"
-    address, info = path.as_posix(), path.stat()
+    address = path.as_posix()
+    try: info, head = path.stat(), _head(path)
+    except OSError as e: return Outcome(source.name, address, 'failed', f"can't be read: {e.strerror}")
     row, version = self.cat.address(address), dict(etag=str(info.st_size), last_modified=str(info.st_mtime_ns))
-    if row and all(row[k] == v for k, v in version.items()): return Outcome(source.name, address, 'refused' if row['error'] else 'skipped', row['error'] or 'unchanged', row['sha256'] or '')
-    why, limit, part = _wanted({'PDF', *_PICTURES})(_head(path)), self.web.settings['max_bytes'], self.part(address)
+    if row and not self._again(row) and all(row[k] == v for k, v in version.items()): return Outcome(source.name, address, 'refused' if row['error'] else 'skipped', row['error'] or 'unchanged', row['sha256'] or '')
+    why, limit, part = _wanted({'PDF', *_PICTURES})(head), self.web.settings['max_bytes'], self.part(address)
     if not why and info.st_size > limit: why = f'{info.st_size} bytes; max_bytes is {limit}'
     if why: self.cat.add_address(address, source=source.name, error=why, **version); return Outcome(source.name, address, 'refused', why)
     part.parent.mkdir(exist_ok=True); shutil.copyfile(path, part)
     return self.keep(part, source, address, **version)
 
 # %% ../nbs/10_ingest.ipynb #8906cd92
+def _is_for_us(path: Path) -> bool:
+    "Whether a path is a file, or something that may not be looked into, which `copy` then says"
+    try: return path.is_file() or path.is_dir() and not os.access(path, os.R_OK)
+    except PermissionError: return True
+
 def _files(source: Source) -> Iterator[Path]:
     "The files of a source's folders"
     for folder in map(Path, source.where):
-        if not folder.is_dir(): raise Unreachable(f'{folder}: no such folder')
+        if not os.path.isdir(folder): raise Unreachable(f'{folder}: no such folder')
+        if not os.access(folder, os.R_OK | os.X_OK): raise Unreachable(f'{folder}: this folder may not be read')
         for f in sorted(folder.rglob('*')):
-            if f.is_file() and not any(p.startswith('.') for p in f.relative_to(folder).parts) and re.search(source.match, f.name): yield f
+            if not any(p.startswith('.') for p in f.relative_to(folder).parts) and re.search(source.match, f.name) and _is_for_us(f): yield f
 
 # %% ../nbs/10_ingest.ipynb #4e6adfbb
 def _redirect(client: Any, base: str) -> None:
@@ -376,15 +402,17 @@ def ingest(
     sources, folder, report = read_sources(path) if sources is None else list(sources), Path(cfg['folder']), Report()
     if unknown := set(only) - {s.name for s in sources}: raise SettingsError(f'no source {sorted(unknown)[0]!r}. Sources: {", ".join(s.name for s in sources) or "none"}')
     with _only_run(folder), Catalogue(folder/'catalogue.db', cfg['share']) as cat, _bar(progress) as bar:
-        store = Store(folder, cat, web, cfg, search)
+        store = Store(folder, cat, web, cfg, search); (folder/'documents').mkdir(exist_ok=True)    # also where nothing is taken: a pipeline waits for it
         for s in sources:
             if only and s.name not in only: continue
             cat.add('sources', {k: v for k, v in asdict(s).items() if k in ('name', 'kind', 'country', 'agency', 'licence', 'note')}, replace=True)
-            task = bar.add_task(s.name, total=None)
-            for n, (address, get) in enumerate(store.find(s)):
-                if s.limit and n >= s.limit * (len(s.where) if s.kind == 'search' else 1): break
+            task, new, most = bar.add_task(s.name, total=None), 0, s.limit * (len(s.where) if s.kind == 'search' else 1)
+            for address, get in store.find(s):
+                if most and new >= most: break
+                known = bool(cat.address(address))
                 bar.update(task, advance=1, description=f'{s.name}: {address[-50:]}'.replace('[', r'\['))
-                report.outcomes.append(get())
+                report.outcomes.append(o := get())
+                new += o.what == 'took' or not known and bool(cat.address(address))   # what was asked before counts no more, so that each run gets further
     return report
 
 def _bar(progress: bool | None) -> Any:
@@ -435,33 +463,46 @@ def draw(
     raise first
 
 # %% ../nbs/10_ingest.ipynb #1882e5ca
-def _page_row(path: Path, sha: str, number: int, out: Path, changes: dict[str, Any]) -> dict[str, Any]:
+def _page_row(path: Path, sha: str, number: int, out: Path, changes: dict[str, Any], was: dict | None = None) -> dict[str, Any]:
     "Draw a page into its file; its row of the catalogue"
     got = draw(path, number, **changes)
-    im, name = got.pop('image'), page_id(sha, number) + '.png'
+    im, name = got.pop('image'), page_id(sha, number) + '.png'; h, w = im.shape[:2]
+    if was and (w, h) != (was['width'], was['height']): raise DocumentError(f'it has {w} x {h} pixels now and had {was["width"]} x {was["height"]}; set dpi and renderer as they were')
     flat = im[..., 0] if (im == im[..., :1]).all() else im[..., ::-1]
     data = cv2.imencode('.png', flat)[1].tobytes()
     write_whole(out/name, data)
-    return got | dict(number=number, width=im.shape[1], height=im.shape[0], image=name, image_sha256=sha256(data), phash=phash(im))
+    return got | dict(number=number, width=w, height=h, image=name, image_sha256=sha256(data), phash=phash(im))
 
 # %% ../nbs/10_ingest.ipynb #542d2b79
+def _undrawn(cat: Catalogue, folder: Path) -> list[tuple[dict, list[dict]]]:
+    "Documents and those of their pages that have no picture: all, or those of which it is gone"
+    out, drawn, there = [], {}, {f.name for f in (folder/'pages').glob('*')}
+    for p in cat.rows('select * from pages order by sha256, number'): drawn.setdefault(p['sha256'], []).append(p)
+    for d in cat.rows('select * from documents where file is not null order by rowid'):
+        new = [] if d['error'] else [dict(number=n) for n in range(1, d['pages'] + 1)]
+        if todo := [p for p in drawn.get(d['sha256'], new) if p.get('image') not in there]: out.append((d, todo))
+    return out
+
 def render_pages(
-    cat: Catalogue,                # Its documents without pages are drawn
+    cat: Catalogue,                # Its documents without pages are drawn, and pages whose picture is gone
     folder: str | Path,            # Where the documents lie; the images go to `pages/` in it
     progress: bool | None = None,  # Show a bar; when None, where the terminal can
     **changes: Any,                # Settings, see `redaction.core.settings`: `dpi`, `renderer` and the limits
-)->list[Outcome]:                  # One for each document that was drawn
+)->list[Outcome]:                  # One for each document that was drawn, or should have been
     "Draw all pages that haven't been drawn, a document at a time"
-    folder, out = Path(folder), []
-    todo = cat.rows('select * from documents d where file is not null and error is null and not exists (select 1 from pages p where p.sha256 = d.sha256) order by rowid')
+    folder, out = Path(folder), []; (folder/'pages').mkdir(parents=True, exist_ok=True)
+    todo = _undrawn(cat, folder)
     with _bar(progress) as bar:
-        task = bar.add_task('drawing pages', total=sum(d['pages'] for d in todo))
-        for d in todo:
-            rows, errors = [], []
-            for n in range(1, d['pages'] + 1):
-                try: rows.append(_page_row(folder/d['file'], d['sha256'], n, folder/'pages', changes))
-                except DocumentError as e: errors.append(f'page {n}: ' + str(e).replace(f'{folder/d["file"]}: ', ''))
+        task = bar.add_task('drawing pages', total=sum(len(pages) for _, pages in todo))
+        for d, pages in todo:
+            rows, errors, again = [], [], 'id' in pages[0]
+            if not (folder/d['file']).is_file(): errors, pages = [f'{folder/d["file"]}: no such file; `redaction ingest` takes it again where its source still has it'], []; again = True
+            for p in pages:
+                try: rows.append(_page_row(folder/d['file'], d['sha256'], p['number'], folder/'pages', changes, p if again else None))
+                except DocumentError as e: errors.append(f'page {p["number"]}: ' + str(e).replace(f'{folder/d["file"]}: ', ''))
                 bar.update(task, advance=1)
-            cat.add_pages(d['sha256'], rows, error='; '.join(errors) or None)
-            out.append(Outcome(d['source'], d['name'], 'took' if rows else 'refused', '; '.join(errors), d['sha256']))
+            why = '; '.join(errors)
+            if not again: cat.add_pages(d['sha256'], rows, error=why or None)
+            else: [cat.db.execute('update pages set image_sha256 = ? where id = ?', [r['image_sha256'], page_id(d['sha256'], r['number'])]) for r in rows]
+            out.append(Outcome(d['source'], d['name'], 'failed' if again and errors else 'took' if rows else 'refused', why, d['sha256']))
     return out

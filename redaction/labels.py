@@ -175,19 +175,21 @@ def safe_name(
     return all(p not in ('', '.', '..') and len(p.encode()) < 250 for p in name.split('/'))
 
 # %% ../nbs/15_labels.ipynb #2754039d
-def _picture(check: Checker, record: str, file_name: str, size: tuple[int, int]) -> None:
-    "Note a picture that is missing, can't be read or has another size"
-    if check.images is None: return
-    path = check.images/file_name
+def _picture(check: Checker, record: str, file_name: str, size: tuple[int, int]) -> bool:
+    "Whether a picture is there and has its size, where pictures are looked at; what is wrong is noted"
+    if check.images is None: return True
+    path, before = check.images/file_name, len(check.problems)
     if not path.is_file(): check.add(record, f'no picture {file_name} in {check.images}', 'Put it there, or give the right folder', 'missing-image')
     elif (seen := picture_size(path)) is None: check.add(record, f'{path} is no picture that can be read', 'Render the page again', 'unreadable-image')
     elif seen != size: check.add(record, f'the page is recorded as {size[0]} x {size[1]}, the picture has {seen[0]} x {seen[1]}', 'Correct the size, and scale the boxes if they were drawn at the other one', 'wrong-size')
+    return len(check.problems) == before
 
-def _twice(check: Checker, boxes: list[dict]) -> None:
-    "Note boxes that lie on each other"
-    if len(boxes) < 2: return
+def _twice(check: Checker, boxes: list[dict]) -> list[dict]:
+    "The boxes without those that lie on an earlier one, which are noted"
+    if len(boxes) < 2: return boxes
     m = np.triu(iou_matrix([b['xyxy'] for b in boxes], [b['xyxy'] for b in boxes]), 1)
-    for i, j in zip(*np.nonzero(m >= .95)): check.add(boxes[j]['record'], f'box {boxes[j]["xyxy"]} lies on that of {boxes[i]["record"]}', 'Delete one of the two', 'duplicate-box')
+    for i, j in (twins := [*zip(*np.nonzero(m >= .95))]): check.add(boxes[j]['record'], f'box {boxes[j]["xyxy"]} lies on that of {boxes[i]["record"]}', 'Delete one of the two', 'duplicate-box')
+    return [b for k, b in enumerate(boxes) if k not in {j for _, j in twins}]
 
 # %% ../nbs/15_labels.ipynb #30d49773
 @patch
@@ -209,8 +211,9 @@ def page(self: Checker,
     if not isinstance(n := known.get('page'), (int, type(None))) or n is not None and n < 1: return self.add(record, f'page number is {reprlib.repr(n)}', 'Number pages from 1, or leave it out', 'page-number')
     for k in ('document', 'sha256'):
         if known.get(k) and not plain_text(str(known[k])): return self.add(record, f'{k} is {reprlib.repr(known[k])}', 'Give text without control characters', 'text')
-    w, h = int(wh[0]), int(wh[1]); _picture(self, record, file_name, (w, h))
-    good = [g for b in boxes if (g := self.box(b['record'], b, (w, h), cut))]; _twice(self, good)
+    w, h = int(wh[0]), int(wh[1]); fits = _picture(self, record, file_name, (w, h))
+    good = _twice(self, [g for b in boxes if (g := self.box(b['record'], b, (w, h), cut))])
+    if not fits: return None
     col = lambda k: [b.get(k) for b in good]
     doc = document_name(dict(document=known.pop('document', None), file_name=file_name))
     return Record(Path(folder)/file_name, w, h, doc, col('xyxy'), col('kind'), col('polygon'), codes=col('code'), file_name=file_name, ids=col('id'),

@@ -6,7 +6,7 @@
 __all__ = ['SynthPage', 'make_page', 'make_pages', 'write_dataset', 'write_pdf']
 
 # %% ../nbs/13_synth.ipynb #f347d1c2
-import io, json, time
+import io, json, re, time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator
 import cv2, numpy as np
 from PIL import Image
-from .core import KINDS, Detections, Shown, draw_boxes, write_whole, xyxy_to_xywh
+from .core import KINDS, Detections, SettingsError, Shown, draw_boxes, write_whole, xyxy_to_xywh
 from . import wear
 from .draw import Sheet, paste_ink, word_mask
 from .layout import STYLES, odds
@@ -207,6 +207,11 @@ def _coco(records: list[dict]) -> dict:
                 images=images, annotations=rows)
 
 # %% ../nbs/13_synth.ipynb #9d1d81d9
+def _one_size(out: Path, size: int) -> None:
+    "Refuse a folder that holds pages of another size, whose pictures have the same names"
+    for f in (out/'parts').glob('*.json'):
+        if (m := re.fullmatch(r'\d+-(\d+)(-clean|-redacted)?', f.stem)) and int(m[1]) != size: raise SettingsError(f'{out}: holds pages with a long side of {m[1]} pixels, asked for {size}. Give another folder, or the size {m[1]}')
+
 def write_dataset(
     out: str|Path,         # Folder, made where it is missing
     n: int|Iterable[int],  # How many pages, or the seed of each
@@ -220,12 +225,13 @@ def write_dataset(
     from rich.progress import track
     if isinstance(n, int) and n < 0: raise ValueError(f'The number of pages can\'t be negative, got {n}')
     seeds = range(seed, seed + n) if isinstance(n, int) else list(n)
-    out = Path(out); (out/'images').mkdir(parents=True, exist_ok=True); (out/'parts').mkdir(exist_ok=True)
+    out = Path(out); _one_size(out, size); (out/'images').mkdir(parents=True, exist_ok=True); (out/'parts').mkdir(exist_ok=True)
     way = {None: '', True: '-clean', False: '-redacted'}[clean]
     part = lambda s: out/'parts'/f'{s:07d}-{size}{way}.json'
-    todo = [s for s in seeds if not part(s).exists()]
+    named = lambda s: f'{s:07d}{way}.' + ('png' if s % 4 == 0 else 'jpg')
+    todo = [s for s in seeds if not (part(s).exists() and (out/'images'/named(s)).exists())]
     for p in track(make_pages(todo, workers if workers > 1 else 0, size=size, clean=clean), 'making pages', len(todo), disable=not progress):
-        name = f'{p.seed:07d}{way}.' + ('png' if p.seed % 4 == 0 else 'jpg')
+        name = named(p.seed)
         opts = [] if p.seed % 4 == 0 else [cv2.IMWRITE_JPEG_QUALITY, 92]
         write_whole(out/'images'/name, cv2.imencode(Path(name).suffix, p.image[..., ::-1], opts)[1].tobytes())
         write_whole(part(p.seed), json.dumps(_record(p, name)).encode())
