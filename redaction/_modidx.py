@@ -754,6 +754,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.grounds._digit': ('grounds.html#_digit', 'redaction/grounds.py'),
                                    'redaction.grounds._line_codes': ('grounds.html#_line_codes', 'redaction/grounds.py'),
                                    'redaction.grounds._plain': ('grounds.html#_plain', 'redaction/grounds.py'),
+                                   'redaction.grounds._section': ('grounds.html#_section', 'redaction/grounds.py'),
+                                   'redaction.grounds._woo': ('grounds.html#_woo', 'redaction/grounds.py'),
                                    'redaction.grounds.code_table': ('grounds.html#code_table', 'redaction/grounds.py'),
                                    'redaction.grounds.look_up': ('grounds.html#look_up', 'redaction/grounds.py'),
                                    'redaction.grounds.parse_codes': ('grounds.html#parse_codes', 'redaction/grounds.py')},
