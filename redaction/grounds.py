@@ -239,6 +239,34 @@ _GB: list[tuple[str, Callable[[re.Match], str]]] = [
 ]
 _RULES = [(re.compile(p), name) for p, name in _US + _NL + _GB]
 
+# %% ../nbs/32_grounds.ipynb #eb33c03b
+_AND = re.compile(r'(?i)\s?[,/;&+]\s?(?:(and|en)\s)?|\s(and|en)\s?')
+_BRACKETS = re.compile(rf'{_O}\s?(\w{{1,3}})\s?{_C}((?:\s?{_O}\s?\w{{1,3}}\s?{_C})*)')
+_LETTER = re.compile(r'(?i)(?:sub|onder(?:deel)?|letter)?\s?["\']?([a-i])(?!\.?\w)["\']?')
+_SECTION = re.compile(rf'(?i)(?:ss?\.?\s?)?{_NUMBER}(?![\w/-]|\.\d){_PARTS}')
+_PROSE = re.compile(r'(?i)\s(?!(?:and|or|en|of|van|jo|foi\w*|woo|wob|are|is|apply|applies)\b)[^\W\d]{2,}')   # an ordinary word follows
+
+def _level(part: str) -> str: return 'digit' if part.isdigit() else 'upper' if part.isupper() else 'roman' if set(part) <= set('ivx') else 'lower'
+
+def _beneath(name: str, first: str, rest: str) -> str:
+    "The name of a ground that a list goes on with: its first bracket stands in place of the last one of that level"
+    if rest and first in 'bdjk': return ''                         # a whole ground, (b)(6): the rules find it
+    parts = list(re.finditer(r'\((\w+)\)', name)); levels = [_level(p[1]) for p in parts]; level = _level(first)
+    level = 'lower' if level == 'roman' and level not in levels else level
+    return name[:parts[max(i for i, v in enumerate(levels) if v == level)].start()] + f'({first}){rest}' if level in levels else ''
+
+def _next(name: str, line: str, at: int) -> tuple[int, int, str] | None:
+    "Where the next ground of a list stands, after one that ends at a place, and its name"
+    if not (gap := _AND.match(line, at)): return None
+    if m := _BRACKETS.match(line, gap.end()):
+        first = m[1].upper() if re.fullmatch(r'\(b\)\(7\)\([A-F]\)', name) and line[at - 2:at - 1].islower() else m[1]
+        more = _beneath(name, first, re.sub(r'\s?[(\[{]\s?(\w+)\s?[)\]}]', r'(\1)', m[2]))
+    elif re.fullmatch(r'(5\.1|10)\.\d\.[a-i]', name) and (m := _LETTER.match(line, gap.end())): more = name[:-1] + m[1].lower()
+    elif re.fullmatch(r's\.\w+(\(\w+\))*', name) and (m := _SECTION.match(line, gap.end())): more = _section(m)
+    else: return None
+    sure = m.re is _BRACKETS or (gap[1] or gap[2] or '').lower() == 'en' or not _PROSE.match(line, m.end())
+    return (*m.span(), more) if sure else None
+
 # %% ../nbs/32_grounds.ipynb #72051488
 def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]]:
     "The grounds of one line, with where they begin and end; what a rule has read is taken away from the next"
@@ -246,7 +274,11 @@ def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]
     own = [(re.compile(c.pattern or rf'(?<!\w){re.escape(c.name)}(?!\w)', re.I), lambda m, n=c.name: n) for c in table.values() if c.pattern or c.name not in CODES]
     for rule, name in own + _RULES:
         for m in list(rule.finditer(line)):
-            if (code := look_up(name(m), table)): found.append((*m.span(), code)); line = line[:m.start()] + ' ' * len(m[0]) + line[m.end():]
+            if line[slice(*m.span())] != m[0]: continue            # read already, in the list before it
+            here = (*m.span(), name(m))
+            while here and (code := look_up(here[2], table)):
+                a, b, said = here; found.append((a, b, code)); here = _next(said, line, b)
+                line = line[:a] + ' ' * (b - a) + line[b:]
     return sorted(found, key=lambda f: f[0])
 
 def parse_codes(
