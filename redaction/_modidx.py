@@ -591,6 +591,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.evaluate._coco_records': ('evaluate.html#_coco_records', 'redaction/evaluate.py'),
                                     'redaction.evaluate._compare': ('evaluate.html#_compare', 'redaction/evaluate.py'),
                                     'redaction.evaluate._gold_page': ('evaluate.html#_gold_page', 'redaction/evaluate.py'),
+                                    'redaction.evaluate._is_id': ('evaluate.html#_is_id', 'redaction/evaluate.py'),
+                                    'redaction.evaluate._kind_names': ('evaluate.html#_kind_names', 'redaction/evaluate.py'),
                                     'redaction.evaluate._kinds_right': ('evaluate.html#_kinds_right', 'redaction/evaluate.py'),
                                     'redaction.evaluate._match': ('evaluate.html#_match', 'redaction/evaluate.py'),
                                     'redaction.evaluate._need': ('evaluate.html#_need', 'redaction/evaluate.py'),
