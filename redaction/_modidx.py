@@ -603,6 +603,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.evaluate._row': ('evaluate.html#_row', 'redaction/evaluate.py'),
                                     'redaction.evaluate._shapes': ('evaluate.html#_shapes', 'redaction/evaluate.py'),
                                     'redaction.evaluate._table': ('evaluate.html#_table', 'redaction/evaluate.py'),
+                                    'redaction.evaluate._union': ('evaluate.html#_union', 'redaction/evaluate.py'),
                                     'redaction.evaluate.best_threshold': ('evaluate.html#best_threshold', 'redaction/evaluate.py'),
                                     'redaction.evaluate.box_kinds': ('evaluate.html#box_kinds', 'redaction/evaluate.py'),
                                     'redaction.evaluate.by_file': ('evaluate.html#by_file', 'redaction/evaluate.py'),

@@ -216,12 +216,17 @@ def _kinds_right(pair: _Pair, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray,
     return known & np.array([pair.page.kinds[a] == pair.dets.kind[b] for a, b in zip(i, j)], bool), known
 
 # %% ../nbs/23_evaluate.ipynb #da69adab
-def _row(pair: _Pair, threshold: float, area: bool = True) -> np.ndarray:
+def _union(shapes: np.ndarray) -> Any:
+    "What shapes cover together; lines and points, which cover nothing and which shapely can't cut with nothing, are left out"
     import shapely
+    parts = shapely.get_parts(shapes)
+    return shapely.union_all(parts[shapely.area(parts) > 0])
+
+def _row(pair: _Pair, threshold: float, area: bool = True) -> np.ndarray:
     keep, i, j = _match(pair, threshold); n, m = len(keep), len(pair.gold)
     shares = [np.nan] * 3
     if area:
-        p, g = shapely.union_all(pair.pred[keep]), shapely.union_all(pair.gold)
+        p, g = _union(pair.pred[keep]), _union(pair.gold)
         shares = [x.area / (pair.page.width * pair.page.height) for x in (g.intersection(p), p, g)]
     ok, known = _kinds_right(pair, i, j)
     return np.array([len(i), n - len(i), m - len(i), *shares, n and m, n and not m, m and not n, not n and not m, ok.sum(), known.sum()], float) \
