@@ -117,8 +117,18 @@ def _read_json(path: Path) -> Any:
     except OSError as e: raise RecordsError(f'{path}: {e.strerror or e}; give the path of a COCO file') from None
     except ValueError as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
 
+def _is_id(v: Any) -> bool: return isinstance(v, (int, float, str))
+
+def _kind_names(coco: dict, path: Path) -> dict[Any, str | None]:
+    "Names of the categories by id"
+    cats = coco.get('categories') or []
+    _need(isinstance(cats, list), path, f'categories must be a list, got {cats!r}', 'write one, or leave it out')
+    for i, c in enumerate(cats): _need(not isinstance(c, dict) or all(c.get(k) is None or ok(c[k]) for k, ok in (('id', _is_id), ('name', lambda v: isinstance(v, str)))), f'{path}: category {i}', f'the id must be a number or a text and the name a text, got {c!r}', 'correct it')
+    return {c.get('id'): c.get('name') for c in cats if isinstance(c, dict)}
+
 def _gold_page(im: Any, where: str) -> GoldPage:
     _need(isinstance(im, dict) and 'id' in im and isinstance(im.get('file_name'), str), where, 'needs an id and a file_name', 'add them')
+    _need(_is_id(im['id']), where, f'the id must be a number or a text, got {im["id"]!r}', 'correct it')
     size = _numbers([im.get('width'), im.get('height')])
     _need(size is not None and (size > 0).all(), where, f'width and height must be positive, got {im.get("width")} and {im.get("height")}', 'write the size in pixels')
     doc = im['file_name'] if im.get('document') in (None, '') else im['document']
@@ -132,14 +142,15 @@ def read_gold(
     "Read labels from a COCO file"
     path = Path(path); coco = _read_json(path); ids = {}; pages = {}
     _need(isinstance(coco, dict) and all(isinstance(coco.get(k), list) for k in ('images', 'annotations')), path, 'needs lists `images` and `annotations`', 'give a COCO file')
-    cats = {c.get('id'): c.get('name') for c in coco.get('categories', []) if isinstance(c, dict)}
+    cats = _kind_names(coco, path)
     for i, im in enumerate(coco['images']):
         p = _gold_page(im, f'{path}: image {i}')
         _need(im['id'] not in ids and p.file_name not in pages, f'{path}: image {i}', f'id {im["id"]} or file {p.file_name} occurs twice', 'give each page one record')
         ids[im['id']] = pages[p.file_name] = p
     for i, a in enumerate(coco['annotations']):
         where = f'{path}: annotation {a.get("id", i) if isinstance(a, dict) else i}'
-        _need(isinstance(a, dict) and a.get('image_id') in ids, where, 'its image_id names no image', 'add the image or remove the annotation')
+        _need(isinstance(a, dict) and _is_id(a.get('image_id')) and a['image_id'] in ids, where, 'its image_id names no image', 'add the image or remove the annotation')
+        _need(_is_id(a.get('category_id', 0)) or a['category_id'] is None, where, f'category_id must be a number or a text, got {a.get("category_id")!r}', 'correct it or leave it out')
         p = ids[a['image_id']]; p.outlines.append(_outline(a, where)); p.kinds.append(cats.get(a.get('category_id')))
     return Gold(pages, split)
 
@@ -149,7 +160,7 @@ def read_predictions(
 )->list[Document]:       # One for each line
     "Read predictions from the command line's JSON"
     path, docs = Path(path), []
-    try: lines = path.read_text(encoding='utf-8').splitlines()
+    try: lines = path.read_text(encoding='utf-8').split('\n')         # `splitlines` also breaks at U+2028 and others, which JSON lets stand
     except (OSError, UnicodeDecodeError) as e: raise RecordsError(f'{path}: {e}; give the JSON Lines of `redaction detect --format json`') from None
     for i, line in enumerate(lines, 1):
         if not line.strip(): continue
@@ -206,12 +217,17 @@ def _kinds_right(pair: _Pair, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray,
     return known & np.array([pair.page.kinds[a] == pair.dets.kind[b] for a, b in zip(i, j)], bool), known
 
 # %% ../nbs/23_evaluate.ipynb #da69adab
-def _row(pair: _Pair, threshold: float, area: bool = True) -> np.ndarray:
+def _union(shapes: np.ndarray) -> Any:
+    "What shapes cover together; lines and points, which cover nothing and which shapely can't cut with nothing, are left out"
     import shapely
+    parts = shapely.get_parts(shapes)
+    return shapely.union_all(parts[shapely.area(parts) > 0])
+
+def _row(pair: _Pair, threshold: float, area: bool = True) -> np.ndarray:
     keep, i, j = _match(pair, threshold); n, m = len(keep), len(pair.gold)
     shares = [np.nan] * 3
     if area:
-        p, g = shapely.union_all(pair.pred[keep]), shapely.union_all(pair.gold)
+        p, g = _union(pair.pred[keep]), _union(pair.gold)
         shares = [x.area / (pair.page.width * pair.page.height) for x in (g.intersection(p), p, g)]
     ok, known = _kinds_right(pair, i, j)
     return np.array([len(i), n - len(i), m - len(i), *shares, n and m, n and not m, m and not n, not n and not m, ok.sum(), known.sum()], float) \

@@ -209,25 +209,63 @@ _US: list[tuple[str, Callable[[re.Match], str]]] = [
 
 # %% ../nbs/32_grounds.ipynb #5b7f7fe5
 _LID = dict(eerste='1', tweede='2', derde='3', vierde='4', vijfde='5')
-_SEP = r'\s?[.,:;·]?\s?'
+_SEP, _DOT, _TIGHT = r'\s?[.,:;·]?\s?', r'\s?[.,:;·]\s?', r'\s?[.,·]\s?'   # forgiving, surely there, and none of a time (5:12)
+_FREE = r'(?<![\w.,$£])(?<![$£]\s)(?<!\se\s)(?<!\Ae\s)'   # not within a word, a number or an amount; `_plain` makes an e of €
+def _woo(m: re.Match, digits: int = 1) -> str: return f'5.1.{_digit(m[1])}.{m[2].lower()}' if sum(c.isdigit() for c in m[0]) >= digits else ''
 _NL: list[tuple[str, Callable[[re.Match], str]]] = [
     (r'(?i)\b(5[.,]1|5[.,]2|4[.,]1|10|11)\s?,?\s?(?:lid\s?(\d)|(eerste|tweede|derde|vierde|vijfde)\s?lid)(?:[,\s]*(?:aanhef)?[,\s]*(?:en)?\s?(?:sub|onder(?:deel)?|letter)\s?["\']?([a-i])\b)?',
         lambda m: '.'.join(filter(None, (m[1].replace(',', '.'), m[2] or _LID[m[3].lower()], m[4] and m[4].lower())))),
-    (rf'(?i)(?<![\w.,])[5s$§]{_SEP}[1il|]{_SEP}([12z]){_SEP}([a-i])(?!\w)', lambda m: f'5.1.{_digit(m[1])}.{m[2].lower()}'),
+    (rf'(?i){_FREE}[5s$§]{_DOT}[1il|]{_DOT}([12z]){_SEP}([a-i])(?!\w)', _woo),
+    (rf'(?i){_FREE}[5s](?:{_TIGHT}[1il|]\s?|\s?[1il|]{_TIGHT})([12z])(?:{_DOT})?([a-i])(?!\w)', _woo),
+    (r'(?i)(?:\A[^\w$£]*(?:art(?:ikel|\.)?\s)?|[(\[{]\s?)[5s]\s?[1il|]\s?([12z])\s?([a-i])(?:[^\w$£]*\Z|\s?[)\]}])', lambda m: _woo(m, 2)),
     (r'(?i)[a-z]5[.,]1[.,]([12])[.,]?([a-i])(?!\w)', lambda m: f'5.1.{m[1]}.{m[2].lower()}'),
-    (rf'(?<![\w.,])[5S$§]{_SEP}[1Il|]{_SEP}([12Z])[.,:;·]?[0oOöó@*#](?!\w)', lambda m: f'5.1.{_digit(m[1])}.e'),
-    (rf'(?i)(?<![\w.,])[1il|][0o]\s?[.,:;·]{_SEP}([12]){_SEP}([a-g])(?!\w)', lambda m: f'10.{m[1]}.{m[2].lower()}'),
+    (rf'{_FREE}[5S$§]{_DOT}[1Il|]{_DOT}([12Z])[.,:;·]?[0oOöó@*#](?!\w)', lambda m: f'5.1.{_digit(m[1])}.e'),
+    (r'\A[^\w$£]*[5S][1Il|]([12Z])[oOöó@](?!\w)[^\w$£]*\Z', lambda m: f'5.1.{_digit(m[1])}.e'),
+    (rf'(?i){_FREE}[1il|][0o]\s?[.,:;·]{_SEP}([12]){_SEP}([a-g])(?!\w)', lambda m: f'10.{m[1]}.{m[2].lower()}'),
     (r'\A\W*(?:art(?:ikel|\.)?\s)?(5[.,]1[.,][125]|5[.,]2(?:[.,][12])?|4[.,]1[.,]4|10[.,][12]|11[.,][12])\W*\Z', lambda m: m[1].replace(',', '.')),
     (r'(?i)\bbuiten\s?(?:de\s?)?(?:reikwijdte|verzoek|scope)', lambda m: 'buiten reikwijdte'),
 ]
 
 # %% ../nbs/32_grounds.ipynb #2bd969d8
+_WORD, _NUMBER, _PARTS = r"(?<![\w'’‘`´])", r'(\d\d[ABab]?)(?!\d)', r'((?:\s?\(\w{1,3}\)){0,3})'
+def _section(m: re.Match) -> str: return f's.{m[1].upper()}' + m[2].replace(' ', '').lower()
 _GB: list[tuple[str, Callable[[re.Match], str]]] = [
-    (r'(?i)\b(?:s|sec|sect|section)\.?\s?(\d\d[AB]?)(?!\d)((?:\s?\(\w{1,3}\)){0,3})', lambda m: f's.{m[1].upper()}' + m[2].replace(' ', '').lower()),
+    (rf'(?i){_WORD}(?:ss?\.|sec(?:t|tion)?s?\.?)\s?{_NUMBER}{_PARTS}', _section),
+    (rf'(?i){_WORD}ss?\s?{_NUMBER}(?=\s?\(){_PARTS}', _section),                                  # s 40 (2)
+    (rf'{_WORD}ss?{_NUMBER}(?!\w){_PARTS}', _section),                                             # s40
+    (rf'(?i)(?:\A[^\w\'’‘`´]*|[(\[{{]\s?)ss?\s?{_NUMBER}(?!\w){_PARTS}(?=\W*\Z|\s?[)\]}}]|\s?(?:[,;&/]|and)\s?(?:s\s?)?\d\d[AB]?\b)', _section),  # s 40 and no more
     (r'(?i)\b(?:reg|regulation|eir)\.?\s?(1[23])((?:\s?\(\w{1,3}\)){0,3})', lambda m: f'reg.{m[1]}' + m[2].replace(' ', '').lower()),
     (r'(?i)\bout\s?of\s?scope\b|\boutside (?:the )?scope\b', lambda m: 'out of scope'),
 ]
 _RULES = [(re.compile(p), name) for p, name in _US + _NL + _GB]
+
+# %% ../nbs/32_grounds.ipynb #eb33c03b
+_AND = re.compile(r'(?i)\s?[,/;&+]\s?(?:(and|en)\s)?|\s(and|en)\s?')
+_BRACKETS = re.compile(rf'{_O}\s?(\w{{1,3}})\s?{_C}((?:\s?{_O}\s?\w{{1,3}}\s?{_C})*)')
+_LETTER = re.compile(r'(?i)(?:sub|onder(?:deel)?|letter)?\s?["\']?([a-i])(?!\.?\w)["\']?')
+_SECTION = re.compile(rf'(?i)(?:ss?\.?\s?)?{_NUMBER}(?![\w/-]|\.\d){_PARTS}')
+_PROSE = re.compile(r'(?i)\s(?!(?:and|or|en|of|van|jo|foi\w*|woo|wob|are|is|apply|applies)\b)[^\W\d]{2,}')   # an ordinary word follows
+
+def _level(part: str) -> str: return 'digit' if part.isdigit() else 'upper' if part.isupper() else 'roman' if set(part) <= set('ivx') else 'lower'
+
+def _beneath(name: str, first: str, rest: str) -> str:
+    "The name of a ground that a list goes on with: its first bracket stands in place of the last one of that level"
+    if rest and first in 'bdjk': return ''                         # a whole ground, (b)(6): the rules find it
+    parts = list(re.finditer(r'\((\w+)\)', name)); levels = [_level(p[1]) for p in parts]; level = _level(first)
+    level = 'lower' if level == 'roman' and level not in levels else level
+    return name[:parts[max(i for i, v in enumerate(levels) if v == level)].start()] + f'({first}){rest}' if level in levels else ''
+
+def _next(name: str, line: str, at: int) -> tuple[int, int, str] | None:
+    "Where the next ground of a list stands, after one that ends at a place, and its name"
+    if not (gap := _AND.match(line, at)): return None
+    if m := _BRACKETS.match(line, gap.end()):
+        first = m[1].upper() if re.fullmatch(r'\(b\)\(7\)\([A-F]\)', name) and line[at - 2:at - 1].islower() else m[1]
+        more = _beneath(name, first, re.sub(r'\s?[(\[{]\s?(\w+)\s?[)\]}]', r'(\1)', m[2]))
+    elif re.fullmatch(r'(5\.1|10)\.\d\.[a-i]', name) and (m := _LETTER.match(line, gap.end())): more = name[:-1] + m[1].lower()
+    elif re.fullmatch(r's\.\w+(\(\w+\))*', name) and (m := _SECTION.match(line, gap.end())): more = _section(m)
+    else: return None
+    sure = m.re is _BRACKETS or (gap[1] or gap[2] or '').lower() == 'en' or not _PROSE.match(line, m.end())
+    return (*m.span(), more) if sure else None
 
 # %% ../nbs/32_grounds.ipynb #72051488
 def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]]:
@@ -236,7 +274,11 @@ def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]
     own = [(re.compile(c.pattern or rf'(?<!\w){re.escape(c.name)}(?!\w)', re.I), lambda m, n=c.name: n) for c in table.values() if c.pattern or c.name not in CODES]
     for rule, name in own + _RULES:
         for m in list(rule.finditer(line)):
-            if (code := look_up(name(m), table)): found.append((*m.span(), code)); line = line[:m.start()] + ' ' * len(m[0]) + line[m.end():]
+            if line[slice(*m.span())] != m[0]: continue            # read already, in the list before it
+            here = (*m.span(), name(m))
+            while here and (code := look_up(here[2], table)):
+                a, b, said = here; found.append((a, b, code)); here = _next(said, line, b)
+                line = line[:a] + ' ' * (b - a) + line[b:]
     return sorted(found, key=lambda f: f[0])
 
 def parse_codes(

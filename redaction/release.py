@@ -193,8 +193,12 @@ class Registry:
     def link(self) -> Path: return self.folder/'current'
     @property
     def current(self) -> Path | None:
+        self._check()
         if self.link.is_symlink() and not self.link.exists(): raise ReleaseError(f'{self.link}: points to {os.readlink(self.link)}, which is gone; put it back, or release another model with a reason')
+        if not self.link.exists() and (had := _in_use(self.history())): raise ReleaseError(f'{self.link}: the link is gone, though {had[-1]} was in use; the next `redaction model back` or `release --why` makes it anew')
         return self.link.resolve() if self.link.exists() else None
+    def _check(self) -> None:
+        if self.link.exists() and not self.link.is_symlink(): raise ReleaseError(f'{self.link}: must be a link to the package in use, and is a {"folder" if self.link.is_dir() else "file"}, as a copy of the registry without its links has it; move it away, and the next `redaction model back` or `release --why` makes the link anew')
     def __repr__(self) -> str: return f'Registry({self.folder}: {self.current.name if self.current else "empty"})'
 
 @patch
@@ -222,13 +226,15 @@ def _in_use(history: Sequence[dict]) -> list[str]:
 def _turn(self: Registry, package: str) -> None:
     "Point the link at a package, in one step"
     new = self.folder/f'.current-{os.getpid()}'; new.unlink(missing_ok=True)
-    new.symlink_to(package, target_is_directory=True); os.replace(new, self.link)
+    new.symlink_to(package, target_is_directory=True)
+    try: os.replace(new, self.link)
+    except OSError: new.unlink(missing_ok=True); raise
 
 @patch
 @contextmanager
 def _open(self: Registry) -> Iterator[None]:
     "One writer at a time; what was left half done is finished first"
-    self.folder.mkdir(parents=True, exist_ok=True)
+    self._check(); self.folder.mkdir(parents=True, exist_ok=True)
     with hold(self.folder/'.lock', seconds=None):
         if (file := self.folder/'history.jsonl').exists() and (text := file.read_bytes()) and not text.endswith(b'\n'): os.truncate(file, text.rfind(b'\n') + 1)
         at = os.readlink(self.link) if self.link.is_symlink() else None
@@ -273,9 +279,10 @@ def release(self: Registry,
     with self._open():
         if not why and decision is None and self.current: raise ReleaseError(f'{package.name}: nothing was decided about it; measure it beside the one in use, or say why it ships all the same')
         if not why and decision and decision.beside != (self.current and package_hash(self.current)): raise ReleaseError(f'{package.name}: was measured beside {decision.current or "nothing"}, and another model is in use by now; measure it once more')
-        name, stack = self._take(package), _in_use(self.history())
-        if stack and stack[-1] == name: raise ReleaseError(f'{package.name}: is in use already')
-        self._note('released', name, why, decision=decision and decision.to_dict()); self._turn(name)
+        stack = _in_use(self.history()); gone = bool(stack) and not (self.folder/stack[-1]).is_dir()
+        name = self._take(package); again = bool(stack) and stack[-1] == name
+        if again and not gone: raise ReleaseError(f'{package.name}: is in use already')
+        self._note('put back' if again else 'released', name, why, decision=decision and decision.to_dict()); self._turn(name)
     return self.folder/name
 
 @patch

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 from .core import RedactionError, hold, sha256, write_whole
 from .evaluate import Gold
+from .predict import load_package
 from .release import Decision, Registry, consider, package_hash, ready
 
 # %% ../nbs/53_retrain.ipynb #dadf4a93
@@ -69,9 +70,15 @@ def check_gold(
 
 # %% ../nbs/53_retrain.ipynb #74c8b8e3
 def _steps(file: Path) -> dict[str, Any]:
-    try: return json.loads(file.read_text(encoding='utf-8'))
+    try: done = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError: return {}
     except ValueError as e: raise RetrainError(f'{file}: not JSON; remove it to begin again: {e}') from e
+    if not isinstance(done, dict): raise RetrainError(f'{file}: must hold the steps that are done, as {{"checked": true}}, got {done!r}; remove it to begin again')
+    return done
+
+def _loads(package: Path) -> bool:
+    try: load_package(package); return True
+    except RedactionError: return False
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
@@ -95,11 +102,11 @@ def retrain(
     from redaction.recipe import check_params
     check_params(params); out = Path(runs)/f'retrain-{run_hash(params)}'
     cfg, pages, folder = ready(registry, gold, images, **changes); check_gold(params, pages, folder)
-    version = version or next_version(registry); package = out/'package'
+    package = out/'package'
     with _alone(out):
         file = out/'retrain.json'; done = _steps(file)
         def did(**what: Any): done.update(what); write_whole(file, json.dumps(done, indent=1) + '\n')
-        _make(params, out, done, did, version, say, checks or {})
+        _make(params, out, done, did, version, registry, say, checks or {})
         released = [h for h in registry.history() if h['what'] == 'released' and (h.get('decision') or {}).get('package') == package_hash(package)]
         if released: say(f"{package}: was released at {released[-1]['at']}; nothing is done again"); return Decision.from_dict(released[-1]['decision'])
         about = dict(settings={k: cfg[k] for k in cfg}, gold=sha256(cfg['gold']), beside=registry.current and package_hash(registry.current), registry=str(registry.folder.resolve()))
@@ -108,7 +115,7 @@ def retrain(
         did(decision=decision.to_dict(), about=about)
     return decision
 
-def _make(params: dict, out: Path, done: dict, did: Callable, version: str, say: Callable, checks: dict) -> None:
+def _make(params: dict, out: Path, done: dict, did: Callable, version: str | None, registry: Registry, say: Callable, checks: dict) -> None:
     "Everything up to the package, less what was done before"
     from redaction.recipe import export_run, train
     from redaction.track import begin, read_figures
@@ -116,4 +123,7 @@ def _make(params: dict, out: Path, done: dict, did: Callable, version: str, say:
     if 'figures' not in done:
         with begin(out, params) as run: train(params, out, say, run.log); run.finish(read_figures(out))
         did(figures=read_figures(out))
-    if 'package' not in done: say(f'making the package of version {version}'); export_run(out, out/'package', version); did(package=version)
+    if 'package' not in done or version not in (None, done['package']) or not _loads(out/'package'):
+        version = version or done.get('package') or next_version(registry); say(f'making the package of version {version}'); export_run(out, out/'package', version)
+        for k in ('decision', 'about'): done.pop(k, None)              # they were about the package before
+        did(package=version)
