@@ -220,7 +220,7 @@ _NL: list[tuple[str, Callable[[re.Match], str]]] = [
     (r'(?i)(?:\A[^\w$£]*(?:art(?:ikel|\.)?\s)?|[(\[{]\s?)[5s]\s?[1il|]\s?([12z])\s?([a-i])(?:[^\w$£]*\Z|\s?[)\]}])', lambda m: _woo(m, 2)),
     (r'(?i)[a-z]5[.,]1[.,]([12])[.,]?([a-i])(?!\w)', lambda m: f'5.1.{m[1]}.{m[2].lower()}'),
     (rf'{_FREE}[5S$§]{_DOT}[1Il|]{_DOT}([12Z])[.,:;·]?[0oOöó@*#](?!\w)', lambda m: f'5.1.{_digit(m[1])}.e'),
-    (r'\A[^\w$£]*[5S][1Il|]([12Z])[oOöó@](?!\w)[^\w$£]*\Z', lambda m: f'5.1.{_digit(m[1])}.e'),
+    (r'\A[^\w$£]*5\s?[.:;·]?\s?[1Il|]\s?[.:;·]?\s?([12Z])[.,:;·]?[0oOöó@*#](?!\w)[^\w$£]*\Z', lambda m: f'5.1.{_digit(m[1])}.e'),
     (rf'(?i){_FREE}[1il|][0o]\s?[.,:;·]{_SEP}([12]){_SEP}([a-g])(?!\w)', lambda m: f'10.{m[1]}.{m[2].lower()}'),
     (r'\A\W*(?:art(?:ikel|\.)?\s)?(5[.,]1[.,][125]|5[.,]2(?:[.,][12])?|4[.,]1[.,]4|10[.,][12]|11[.,][12])\W*\Z', lambda m: m[1].replace(',', '.')),
     (r'(?i)\bbuiten\s?(?:de\s?)?(?:reikwijdte|verzoek|scope)', lambda m: 'buiten reikwijdte'),
