@@ -15,7 +15,7 @@ from PIL import Image
 from .clean import Cleaner, CleanError, StaleError, _new_trash, _write_record
 from .core import KINDS, Detections, Page, draw_boxes, sha256
 from .dataset import Record
-from .labels import read_coco, write_coco
+from .labels import other_tables, read_coco, write_coco
 from .suspects import BoxSuspect, box_suspects, suspect_pages
 
 # %% ../nbs/21_clean_boxes.ipynb #649712da
@@ -120,7 +120,7 @@ def apply(self: BoxCleaner) -> Path:  # The record that `clean.undo` takes
     if not self.labels.is_file() or sha256(self.labels) != self.mark: raise StaleError(f'{self.labels}: changed since it was read; nothing was done, make a new cleaner')
     new, trash = self.corrected(), _new_trash(self.labels.parent)
     (trash/'labels.json').write_bytes(self.labels.read_bytes())
-    after = sha256(write_coco(new, trash/'corrected.json'))
+    rest = other_tables(self.labels); after = sha256(write_coco(new, trash/'corrected.json', rest=rest))
     record = _write_record(trash, what='labels', home=str(self.labels.resolve()), before=self.mark, after=after)
-    write_coco(new, self.labels); self.decided = {}
+    write_coco(new, self.labels, rest=rest); self.decided = {}
     return record

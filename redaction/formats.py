@@ -16,7 +16,7 @@ from .agreement import Agreement, agreement
 from .core import write_whole
 from .dataset import LabelError, Record
 from .folders import _jsonl, json_lines, read_imagefolder, read_voc, read_yolo, write_imagefolder, write_voc, write_yolo
-from .labels import BadLabels, Checker, Problem, _n, checked, is_number, picture_size, read_coco, safe_name, write_coco
+from .labels import BadLabels, Checker, Problem, _n, checked, is_number, other_tables, picture_size, read_coco, safe_name, write_coco
 
 # %% ../nbs/15_formats.ipynb #f8914803
 _ADDRESS = re.compile(r'(https?|file)://|/data/(local-files|upload)/', re.I)   # what is quoted: Label Studio's own paths are addresses too
@@ -253,13 +253,6 @@ def read_labels(
     return READERS[format](path, images, problems, **kwargs)
 
 # %% ../nbs/15_formats.ipynb #18281ab5
-def _rest(
-    src: str | Path,     # A COCO file
-)->dict[str, Any]:       # By name
-    "What a COCO file holds besides its pages, boxes and kinds"
-    c = Checker(src); coco = c.json(c.text(src))
-    return {k: v for k, v in coco.items() if k not in ('images', 'annotations', 'categories')} if isinstance(coco, dict) else {}
-
 def convert_labels(
     src: str | Path,                  # Label file or folder
     dst: str | Path,                  # File or new folder to write
@@ -274,7 +267,7 @@ def convert_labels(
     if to not in _FOLDERS and kwargs.pop('pictures', None): raise LabelError(f'{dst}: {to} is one file and holds no pictures. Formats that do: {", ".join(_FOLDERS)}')
     problems: list[Problem] = []; records = read_labels(src, images, format, problems)
     if (bad := [p for p in problems if not p.fixed]) and not skip: raise BadLabels(bad)
-    rest = _rest(src) if (format or guess_format(src)) == 'coco' else {}
+    rest = other_tables(src) if (format or guess_format(src)) == 'coco' else {}
     lost = [] if to == 'coco' else sorted({k for r in records for d in (r.extra, *r.fields) for k in d} | set(rest))
     if to == 'coco': kwargs = dict(rest=rest) | kwargs
     WRITERS[to](records, dst, **kwargs)

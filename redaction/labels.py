@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'CATEGORY_IDS', 'Problem', 'BadLabels', 'Checker', 'plain_text', 'is_number', 'picture_size', 'safe_name',
-           'read_coco', 'check_labels', 'checked', 'write_coco', 'pair_boxes', 'keep_ids']
+           'read_coco', 'other_tables', 'check_labels', 'checked', 'write_coco', 'pair_boxes', 'keep_ids']
 
 # %% ../nbs/15_labels.ipynb #b84da4f9
 import json, re, reprlib
@@ -275,6 +275,14 @@ def read_coco(
     out = [] if check.problems else _coco_pages(check, coco, folder, source or labels.parent.name)
     check.settle(problems)
     return out
+
+# %% ../nbs/15_labels.ipynb #24450503
+def other_tables(
+    labels: str | Path,  # COCO file
+)->dict[str, Any]:       # By name, such as `info` and `licenses`
+    "What a COCO file holds besides its pages, boxes and kinds"
+    check = Checker(Path(labels)); coco = check.json(check.text(labels))
+    return {k: v for k, v in coco.items() if k not in ('images', 'annotations', 'categories')} if isinstance(coco, dict) else {}
 
 # %% ../nbs/15_labels.ipynb #6d4ddf7a
 def check_labels(
