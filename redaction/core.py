@@ -6,8 +6,8 @@
 __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError', 'ModelError', 'SettingsError',
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
-           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'sha256', 'fingerprint',
-           'find_settings', 'settings', 'section', 'sections', 'write_whole', 'hold']
+           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'sha256',
+           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json, re
@@ -376,6 +376,14 @@ def _repr_html_(self: Document) -> str:
     pics = [p for p in self.pages if len(p.detections) and p.image is not None][:3]
     img = ''.join(f'<img style="margin:4px" width="240" src="data:image/png;base64,{base64.b64encode(Shown(p.show(), 240)._repr_png_()).decode()}">' for p in pics)
     return f'<p>{html.escape(repr(self))}</p>{img}'
+
+# %% ../nbs/00_core.ipynb #aa8142b2
+def document_name(
+    image: dict[str, Any],   # An image of a COCO file
+)->str:                      # A page that tells no document is one by itself
+    "Name of the document an image is a page of"
+    name = image.get('document')
+    return str(image.get('file_name') if name is None or name == '' else name)
 
 # %% ../nbs/00_core.ipynb #d183462d
 def sha256(

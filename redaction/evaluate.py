@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 import numpy as np
 from fastcore.basics import patch
-from .core import KINDS, KIND_COLORS, Detections, Document, Page, RedactionError, xywh_to_xyxy
+from .core import KINDS, KIND_COLORS, Detections, Document, Page, RedactionError, document_name, xywh_to_xyxy
 
 # %% ../nbs/23_evaluate.ipynb #7c8ea9e8
 class RecordsError(RedactionError):
@@ -131,8 +131,7 @@ def _gold_page(im: Any, where: str) -> GoldPage:
     _need(_is_id(im['id']), where, f'the id must be a number or a text, got {im["id"]!r}', 'correct it')
     size = _numbers([im.get('width'), im.get('height')])
     _need(size is not None and (size > 0).all(), where, f'width and height must be positive, got {im.get("width")} and {im.get("height")}', 'write the size in pixels')
-    doc = im['file_name'] if im.get('document') in (None, '') else im['document']
-    return GoldPage(im['file_name'], *map(float, size), str(doc), str(im.get('kind', '?')))
+    return GoldPage(im['file_name'], *map(float, size), document_name(im), str(im.get('kind', '?')))
 
 # %% ../nbs/23_evaluate.ipynb #17e465bb
 def read_gold(

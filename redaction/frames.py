@@ -15,8 +15,8 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image, ImageOps
 from .catalogue import NEAR, phash
-from .core import RedactionError, iou_matrix, write_whole
-from .dataset import LabelError, Record, document_name
+from .core import RedactionError, document_name, iou_matrix, write_whole
+from .dataset import LabelError, Record
 from .labels import picture_size
 
 # %% ../nbs/17_frames.ipynb #3905e747

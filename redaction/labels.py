@@ -15,8 +15,8 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .core import KINDS, iou_matrix, write_whole
-from .dataset import LabelError, Record, _polygon, document_name
+from .core import KINDS, document_name, iou_matrix, write_whole
+from .dataset import LabelError, Record, _polygon
 
 # %% ../nbs/15_labels.ipynb #30f0291e
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Sequence
 from .catalogue import Catalogue, split_of
-from .core import KINDS, sha256, write_whole
-from .dataset import LabelError, document_name
+from .core import KINDS, document_name, sha256, write_whole
+from .dataset import LabelError
 from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
 from .labels import BadLabels, check_labels
 
