@@ -114,10 +114,9 @@ def train(
     "Train the model, or go on with a run that was stopped.\n\nExample: redaction train --params params.yaml --out runs/first"
     with usage('train'):
         values = read_params(params)
-        from redaction.recipe import _stamp, check_params, train as run_recipe
+        from redaction.recipe import claim, train as run_recipe
         from redaction.track import begin, read_figures
-        check_params(values); out.mkdir(parents=True, exist_ok=True); _stamp(values, out)    # before `begin`, which notes the parameters in the record of the run
-        with begin(out, values) as run:
+        with begin(claim(values, out), values) as run:             # which notes the parameters in the run's record
             def log(step: str, row: dict[str, float]): run.log(step, row); say(f"{step}, round {row['epoch'] + 1}: loss {row['train_loss']:.3f}, {row['valid_loss']:.3f} on unseen pages, {row['seconds']:.0f} s")
             print(run_recipe(values, out, lambda text: print(text, file=sys.stderr), log)); run.finish(read_figures(out))
 

@@ -6,7 +6,7 @@
 __all__ = ['SECTIONS', 'Log', 'TRIED', 'unheard', 'hard_seeds', 'check_params', 'bits', 'sides', 'real_data', 'train_base',
            'hard_pages', 'fine_tune', 'sample_pages', 'as_shipped', 'another_view', 'gather', 'gather_drawn',
            'gather_hard', 'grow_judge', 'centered', 'worth', 'judge_pages', 'deal', 'validate', 'score_sets',
-           'score_held_out', 'train', 'export_run']
+           'score_held_out', 'claim', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #0c33b1a6
 import json, sys
@@ -382,12 +382,16 @@ def score_held_out(
     return {s: v.to_dict() for s, v in scores.items()}
 
 # %% ../nbs/27_recipe.ipynb #ffd19c79
-def _stamp(params: dict, out: Path) -> None:
-    "Mark a folder with what its networks depend on, which is all but the judge; refuse one that was begun with something else"
+def claim(
+    params: dict,         # What `params.yaml` holds
+    out: str | Path,      # Folder of the run; made if need be
+)->Path:                  # `out`
+    "Mark a folder with what its networks depend on, which is all but the judge; refuse parameters that are wrong, and a folder begun with others"
+    check_params(params); out = Path(out)
     labels = {s: sha256(d['labels']) for s, d in (params.get('data') or {}).items() if Path(d['labels']).exists()} | ({'hard': sha256(params['hard'])} if params.get('hard') else {})
     new, f = json.dumps(dict(params={k: v for k, v in params.items() if k != 'judge'}, labels=labels), indent=1), out/'stamp.json'
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
-    write_whole(f, new)
+    write_whole(f, new); return out
 
 # %% ../nbs/27_recipe.ipynb #01aca03f
 def train(
@@ -397,7 +401,7 @@ def train(
     log: Log = unheard,       # Told the step's name and the losses, the rate and the seconds of each round
 )->Path:                      # `out`, with `net.pt` and `judged.json` in it
     "Run the recipe, or what is left of it"
-    check_params(params); out = Path(out); out.mkdir(parents=True, exist_ok=True); _stamp(params, out)
+    out = claim(params, out)
     write_whole(out/'params.json', json.dumps(params, indent=1))
     say('drawing pages and training the base'); train_base(params, out, log)
     records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))
