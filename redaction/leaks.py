@@ -83,15 +83,15 @@ class _View:
     "A page, the model's boxes, and what can be said about a place"
     def __init__(self, sight: Sight, dets: Detections):
         self.sight, self.objects, self.dets = sight, sight.objects, dets
-        self.area = float(np.prod(self.objects.place.size)); self.paper = self._paper()
-        self.drawn = [i for i in self.objects.items if i.kind in ('path', 'annotation', 'image') and np.prod(i.bbox[2:] - i.bbox[:2]) < .3 * self.area]
+        self.area, self.drawn, large = float(np.prod(self.objects.place.size)), [], []
+        for i in self.objects.items:
+            if i.kind in ('path', 'annotation', 'image'): (self.drawn if np.prod(i.bbox[2:] - i.bbox[:2]) < .3 * self.area else large).append(i)
+        self.paper = self._paper(i.bbox for i in large if i.kind != 'image')
 
-    def _paper(self) -> np.ndarray:
+    def _paper(self, bars: Iterable[np.ndarray]) -> np.ndarray:
         "The colour of most of the page, less what is drawn on large parts of it: a bar of half a page is no paper"
         im = self.sight.bare[::4, ::4]; free = np.ones(im.shape[:2], bool)
-        for i in self.objects.items:
-            if i.kind in ('path', 'annotation') and .3 * self.area <= np.prod(i.bbox[2:] - i.bbox[:2]):
-                x0, y0, x1, y1 = (i.bbox * self.objects.scale / 4).round().astype(int).clip(0); free[y0:y1, x0:x1] = False
+        for b in bars: x0, y0, x1, y1 = (b * self.objects.scale / 4).round().astype(int).clip(0); free[y0:y1, x0:x1] = False
         return np.median(im[free] if free.mean() > .1 else im.reshape(-1, 3), 0)
 
     def crop(self, bbox: np.ndarray, image: np.ndarray = None) -> np.ndarray:
@@ -318,12 +318,12 @@ def _revisions(pdf: Any, data: bytes, most: int, notes: list[str]) -> list[bytes
     if len(ends) > most: notes.append(f'{len(ends) - most} of {len(ends)} earlier versions were not looked at; max_revisions is {most}')
     return [data[:e] for e in reversed(ends)][:most]
 
-def _pinned(pdf: Any) -> list[Any]:
+def _pinned(pdf: Any, tick: Callable[[int], Any]) -> list[Any]:
     "Files that are attached to a place on a page, as a note is"
     from pypdfium2 import raw
     out = []
     for number in range(len(pdf)):
-        page = raw.FPDF_LoadPage(pdf, number)
+        tick(1); page = raw.FPDF_LoadPage(pdf, number)              # a sign of life; what people are told begins with the first page
         for i in range(min(raw.FPDFPage_GetAnnotCount(page), 1000) if page else 0):
             a = raw.FPDFPage_GetAnnot(page, i)
             if a and raw.FPDFAnnot_GetSubtype(a) == raw.FPDF_ANNOT_FILEATTACHMENT: out.append(raw.FPDFAnnot_GetFileAttachment(a))
@@ -331,11 +331,11 @@ def _pinned(pdf: Any) -> list[Any]:
         if page: raw.FPDF_ClosePage(page)
     return out
 
-def _attached(pdf: Any, most: int, most_bytes: int, notes: list[str]) -> list[tuple[str, bytes]]:
+def _attached(pdf: Any, most: int, most_bytes: int, notes: list[str], tick: Callable[[int], Any] = lambda n: None) -> list[tuple[str, bytes]]:
     "Names and contents of attached files; what is past the limits is noted"
     from ctypes import c_ulong, create_string_buffer
     from pypdfium2 import raw
-    out, n, files = [], c_ulong(), [raw.FPDFDoc_GetAttachment(pdf, i) for i in range(raw.FPDFDoc_GetAttachmentCount(pdf))] + _pinned(pdf)
+    out, n, files = [], c_ulong(), [raw.FPDFDoc_GetAttachment(pdf, i) for i in range(raw.FPDFDoc_GetAttachmentCount(pdf))] + _pinned(pdf, tick)
     if len(files) > most: notes.append(f'{len(files) - most} of {len(files)} attached files were not looked at; max_attachments is {most}')
     for i, a in enumerate(files[:most]):
         if not a or not raw.FPDFAttachment_GetFile(a, None, 0, n): notes.append(f'attachment {i + 1} was not looked at: the file does not hold it'); continue
@@ -412,7 +412,7 @@ def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: t
         yield Page(n, *size, 'pt', _with_leaks(dets, leaks, size, text))
 
 # %% ../nbs/33_leaks.ipynb #ee1aee6f
-def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str]) -> tuple[list, list]:
+def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int], Any]) -> tuple[list, list]:
     "Opened earlier versions, and attached documents and texts"
     earlier, attached = [], []
     data = doc._src if isinstance(doc._src, bytes) else Path(doc._src).read_bytes()
@@ -420,7 +420,7 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str]) -> tuple[list, list
     for i, r in enumerate(_revisions(pdf, data, cfg['max_revisions'], passed)):
         try: earlier.append(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}'))
         except DocumentError: continue                                # not a file of its own
-    for name, a in _attached(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed):
+    for name, a in _attached(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed, tick):
         if b'%PDF-' not in a[:1024]:
             if (told := _text_of(a, cfg['max_attached_bytes'])) is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
             attached.append(told); continue
@@ -450,7 +450,7 @@ def find_leaks(
         if doc.kind != 'pdf': return LeakDocument(doc.path, doc.sha256, [Page(n + 1, *_size(detections, doc, n), 'px', given.get(n + 1, Detections.empty())) for n in range(len(doc))], model=model)
         with pages._LOCK:
             pdf = pypdfium2.PdfDocument(doc._src, password=password); pdf.init_forms()
-            try: found = list(_find(doc, pdf, given, cfg, _others(doc, pdf, cfg, notes), text, tick, notes))
+            try: found = list(_find(doc, pdf, given, cfg, _others(doc, pdf, cfg, notes, tick), text, tick, notes))
             finally: pdf.close()
     for p, q in zip(found, detections if isinstance(detections, Document) else ()): p.content = q.content
     return LeakDocument(doc.path, doc.sha256, found, model=model, notes=notes)

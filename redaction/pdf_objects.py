@@ -77,7 +77,7 @@ class PageObjects:
         pdf: Any,                   # An opened `pypdfium2.PdfDocument`
         number: int,                # Page, counted from 1
         place: Placement,           # Where the page's window lies
-        dpi: float = 110.,          # Resolution that `draw` paints at
+        dpi: float = 110.,          # Resolution that `draw` paints at; a page that is small in points is drawn 600 pixels long all the same
         max_items: int = 100_000,   # Most entries
         seconds: float = 20.,       # Longest time for all that is asked of the page
         name: str = '<pdf>',        # What messages call the document
