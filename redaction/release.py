@@ -199,7 +199,9 @@ class Registry:
         return self.link.resolve() if self.link.exists() else None
     def _check(self) -> None:
         if self.link.exists() and not self.link.is_symlink(): raise ReleaseError(f'{self.link}: must be a link to the package in use, and is a {"folder" if self.link.is_dir() else "file"}, as a copy of the registry without its links has it; move it away, and the next `redaction model back` or `release --why` makes the link anew')
-    def __repr__(self) -> str: return f'Registry({self.folder}: {self.current.name if self.current else "empty"})'
+    def __repr__(self) -> str:
+        try: return f'Registry({self.folder}: {self.current.name if self.current else "empty"})'
+        except ReleaseError: return f'Registry({self.folder}: its link is broken)'
 
 @patch
 def history(self: Registry) -> list[dict[str, Any]]: # Oldest first: `at`, `what`, `package`, `who`, `why`, and the `decision`
