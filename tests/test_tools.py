@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx, quantization = pytest.importorskip('onnx'), pytest.importorskip('onnxruntime.quantization')
-pytest.importorskip('torch')
+onnx = pytest.importorskip('onnx')
 ROOT = Path(__file__).parent.parent
 
 
@@ -21,7 +20,7 @@ def weights(path):
 
 def test_narrow(narrow, tmp_path, monkeypatch):
     "A package of eight bits becomes one of seven that says nearly the same, under its own version; one of seven is left alone"
-    import torch
+    torch, quantization = pytest.importorskip('torch'), pytest.importorskip('onnxruntime.quantization')
     from redaction.detect import make_net
     from redaction.export import export, shift
     from redaction.predict import load_package
@@ -39,6 +38,7 @@ def test_narrow(narrow, tmp_path, monkeypatch):
     assert 0 < shift(old/'model.onnx', tmp_path/'new/model.onnx', pages) < .01
     assert all((a == b).all() for a, b in zip(weights(tmp_path/'new/model.onnx'), weights(tmp_path/'same/model.onnx')))
     with pytest.raises(SystemExit): narrow.main()                  # it is there already
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['new', 'old', 'same']
     assert json.loads((tmp_path/'same/model.json').read_text())['version'] == '0.1.2'
 
 

@@ -35,11 +35,13 @@ def main():
     from redaction.export import card
     from redaction.predict import load_package
     about = load_package(a.package).about
-    if about['bits'] != 8: ap.error(f'{a.package}: computes with {about["bits"]} bits; only what computes in bytes (bits 8) can be narrowed')
-    graph = narrowed(onnx.load(a.package/'model.onnx'))
-    shutil.copytree(a.package, a.out); onnx.save(graph, a.out/'model.onnx')
-    about |= dict(version=a.version, sha256=sha256(a.out/'model.onnx'), metrics=about['metrics'] | {'how': f'{about["metrics"]["how"]}; measured as version {about["version"]}, before weights were rounded to seven bits'})
-    (a.out/'model.json').write_text(json.dumps(about, indent=1, ensure_ascii=False) + '\n', encoding='utf-8'); (a.out/'README.md').write_text(card(about), encoding='utf-8')
+    if (bits := about.get('bits', 32)) != 8: ap.error(f'{a.package}: computes with {bits} bits; only what computes in bytes (bits 8) can be narrowed')
+    how = '; '.join(filter(None, (about['metrics'].get('how'), f'measured as version {about["version"]}, before weights were rounded to seven bits')))
+    graph, part = narrowed(onnx.load(a.package/'model.onnx')), a.out.with_name(f'.{a.out.name}.part')   # renamed when it is whole
+    shutil.rmtree(part, ignore_errors=True); shutil.copytree(a.package, part); onnx.save(graph, part/'model.onnx')
+    about |= dict(version=a.version, sha256=sha256(part/'model.onnx'), metrics=about['metrics'] | dict(how=how))
+    (part/'model.json').write_text(json.dumps(about, indent=1, ensure_ascii=False) + '\n', encoding='utf-8'); (part/'README.md').write_text(card(about), encoding='utf-8')
+    part.rename(a.out)
 
 
 if __name__ == '__main__': main()
