@@ -22,7 +22,7 @@ def main():
     if not labels.exists(): write_dataset(a.run/'synth', a.pages, seed=a.seed * 1000, workers=2)
     drawn, real = read_records(labels, source='synth'), read_records(a.gold)
     valid, train = drawn[:40], drawn[40:]
-    vgold = read_gold(labels).only(files=[r.path.name for r in valid])
+    vgold = read_gold(labels).only(files=[r.file_name for r in valid])
     print(f"{time.strftime('%Y-%m-%d')}: {a.crops} crops of 512 pixels from {len(train)} drawn pages, from scratch; judged on {len(real)} real pages\n\n"
           '| network | weights | training CPU s | inference CPU s a page | box F1 | area F1 |\n|---|---:|---:|---:|---:|---:|')
     for arch in a.archs:

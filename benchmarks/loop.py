@@ -11,7 +11,7 @@ import numpy as np
 
 def redraw(r, xyxy, kind):
     "A page with other boxes"
-    return replace(r, xyxy=np.asarray(xyxy, float).reshape(-1, 4), kind=list(kind), polygons=[], codes=[], ids=[], fields=[], extra={}, image_id=None, file_name=r.path.name)
+    return replace(r, xyxy=np.asarray(xyxy, float).reshape(-1, 4), kind=list(kind), polygons=[], codes=[], ids=[], fields=[], extra={}, image_id=None)
 
 
 def damage(records, share, rng):
@@ -24,7 +24,7 @@ def damage(records, share, rng):
         drop = [i for i in which if rng.random() < .5 or not 0 <= b[i, 1] + dy[i] < r.height - h[i]]
         for i in set(which) - set(drop): b[i, [1, 3]] += dy[i]
         keep = [i for i in range(len(b)) if i not in drop]
-        out[k] = redraw(r, b[keep], [r.kind[i] for i in keep]); hurt[r.path.name] = n
+        out[k] = redraw(r, b[keep], [r.kind[i] for i in keep]); hurt[r.file_name] = n
     return out, hurt
 
 
@@ -32,7 +32,7 @@ def taught(seen, records):
     "The candidates of each page, told what these labels say of them"
     from redaction.boxes import LONG_SIDE
     from redaction.judge import told
-    return {r.path.name: told(seen[r.path.name][0], r.xyxy * LONG_SIDE / max(r.width, r.height)) for r in records}
+    return {r.file_name: told(seen[r.file_name][0], r.xyxy * LONG_SIDE / max(r.width, r.height)) for r in records}
 
 
 def decide(cleaner, truth, pages):
@@ -62,11 +62,11 @@ def main():
     params = yaml.safe_load(a.params.read_text()); records, gold = real_data(params['data'], a.run, print); fold, seen = {}, {}
     for i, docs in enumerate(deal(params, records, gold)):
         held = set(gold.only(docs).pages); net = Graph(a.run/f'fold{i}.q.onnx'); fold |= dict.fromkeys(held, i)
-        seen |= gather(net, [r for r in records if r.path.name in held])
+        seen |= gather(net, [r for r in records if r.file_name in held])
         if not i: drawn = gather_drawn(net, 200, params['seed'] * 1000 + 500_000)
     def predict(some):
         told, out = taught(seen, some), {}
-        for i in set(fold.values()): out |= judge_pages(grow_judge([told[f] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed'], groups=[fold[f] for f in sorted(told) if fold[f] != i]), seen, [r for r in records if fold[r.path.name] == i])
+        for i in set(fold.values()): out |= judge_pages(grow_judge([told[f] for f in sorted(told) if fold[f] != i], drawn, 150, params['seed'], groups=[fold[f] for f in sorted(told) if fold[f] != i]), seen, [r for r in records if fold[r.file_name] == i])
         return out
     def score(said): return score_pages(gold, said, best_threshold(gold, said, split='valid')).to_dict()['ALL']
     line = lambda name, s: print(f"{name}: box F1 {s['f1']:.3f} [{s['f1_95'][0]:.3f}, {s['f1_95'][1]:.3f}]", flush=True)
@@ -75,8 +75,8 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         cleaner = BoxCleaner(write_coco(bad, Path(tmp)/'labels.json'), said); first = set(cleaner.pages[:len(records) // 10])
         print(f'the first tenth of the pages holds {sum(n for f, n in hurt.items() if f in first) / sum(hurt.values()):.0%} of the damaged boxes')
-        n = decide(cleaner, {r.path.name: r for r in records}, first); cleaner.apply(); after = {r.file_name: r for r in read_coco(Path(tmp)/'labels.json')}
-    mended = [redraw(r, after[r.path.name].xyxy, after[r.path.name].kind) for r in bad]
+        n = decide(cleaner, {r.file_name: r for r in records}, first); cleaner.apply(); after = {r.file_name: r for r in read_coco(Path(tmp)/'labels.json')}
+    mended = [redraw(r, after[r.file_name].xyxy, after[r.file_name].kind) for r in bad]
     line(f'after {n} decisions on {len(first)} pages', score(predict(mended)))
 
 
