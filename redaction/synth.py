@@ -17,7 +17,8 @@ from PIL import Image
 from .core import KINDS, Detections, SettingsError, Shown, draw_boxes, write_whole, xyxy_to_xywh
 from . import wear
 from .draw import Sheet, paste_ink, word_mask
-from .layout import STYLES, odds
+from .layout import odds
+from .styles import STYLES
 from .practice import outline, plan, practice, redact
 
 # %% ../nbs/13_synth.ipynb #b369811f
