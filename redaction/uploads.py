@@ -9,8 +9,9 @@ __all__ = ['NotAnUpload', 'uploads', 'is_upload', 'drop', 'take', 'sweep', 'Cloa
 import asyncio, os, re, tempfile, time
 from pathlib import Path
 from typing import Any, Callable, Sequence
+from .answers import refuse
+from .gateway import plain_name, route_path
 from .limits import Busy, ServiceError
-from .serve import plain_name, refuse, route_path
 
 # %% ../nbs/42_uploads.ipynb #2824e005
 class NotAnUpload(ServiceError):

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 from .core import EncryptedDocumentError, RedactionError
 from .desk import SIDES, Desk, Look, NoConsent, Side, add_files, keep_feedback, look_at, picture, web_settings
+from .gateway import plain_name
 from .limits import NoClassifier
 from .report_parts import Html, count, esc
-from .serve import make_app, plain_name, run_app
+from .serve import make_app, run_app
 from .service import Service
 from .theme import HOW, OPEN, SCRIPT, STYLE, explanation, hero, theme
 from .uploads import Cloakroom, NotAnUpload, drop, is_upload, sweep, take
