@@ -50,10 +50,11 @@ def family():
 
 def look_on(folder, out, workers):
     "One scan: seconds, CPU seconds and memory along the way, in this process"
-    from redaction.scan import Desk, scan
-    seen, done, path, ranged = [], threading.Event(), [], Desk.ranged
+    from redaction.jobs import Dispatcher
+    from redaction.scan import scan
+    seen, done, path, ranged = [], threading.Event(), [], Dispatcher.ranged
     def count(self, *args): ranged(self, *args); path[:] = [self.sum.pages]
-    Desk.ranged = count                                            # the page count, for the memory's sake
+    Dispatcher.ranged = count                                      # the page count, for the memory's sake
     def watch():
         while not done.wait(.5): seen.append((path[0] if path else 0, *family()))
     watcher = threading.Thread(target=watch); watcher.start()

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any, Callable, Iterator
 from fastcore.basics import patch
 from .core import SettingsError
-from .scan import Desk, LocalEngine
+from .jobs import Dispatcher
+from .scan import LocalEngine
 
 # %% ../nbs/36_ray.ipynb #453d9141
 class Asker:
@@ -67,21 +68,21 @@ def _stream(self: RayEngine, jobs: list[dict], known: list[str]) -> Iterator[tup
 # %% ../nbs/36_ray.ipynb #8211dc4c
 @patch
 def run(self: RayEngine,
-    desk: Desk,                  # With all the documents
+    dispatcher: Dispatcher,      # With all the documents
     after: Callable[[], None],   # Called after each result
 )->None:
-    "Do all jobs of a desk"
-    for get, take in self._turns(desk):
+    "Do all jobs of a dispatcher"
+    for get, take in self._turns(dispatcher):
         while jobs := list(islice(iter(get, None), self.wave)):
-            for n, answer in self._stream([job for _, job in jobs], list(desk.ledger.known) if get == desk.look else []):
+            for n, answer in self._stream([job for _, job in jobs], list(dispatcher.ledger.known) if get == dispatcher.look else []):
                 take(*jobs[n], answer); after()
-            if get == desk.look: break
+            if get == dispatcher.look: break
 
 @patch
-def _turns(self: RayEngine, desk: Desk) -> Iterator[tuple[Callable, Callable]]:
+def _turns(self: RayEngine, dispatcher: Dispatcher) -> Iterator[tuple[Callable, Callable]]:
     "Looks and ranges in turn, until there is nothing left"
     while True:
-        before = desk.sum.documents
-        yield desk.look, lambda item, job, answer: desk.looked(item, answer)
-        yield desk.range, desk.ranged
-        if desk.sum.documents == before: return
+        before = dispatcher.sum.documents
+        yield dispatcher.look, lambda item, job, answer: dispatcher.looked(item, answer)
+        yield dispatcher.range, dispatcher.ranged
+        if dispatcher.sum.documents == before: return
