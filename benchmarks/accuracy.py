@@ -10,7 +10,9 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('gold'); ap.add_argument('images', type=Path); ap.add_argument('--model'); ap.add_argument('--threshold', type=float)
     a = ap.parse_args()
-    from redaction.evaluate import coco_map, read_gold, score_pages
+    from redaction.curves import coco_map
+    from redaction.evaluate import score_pages
+    from redaction.gold import read_gold
     from redaction.predict import Predictor
     p, gold = Predictor(a.model), read_gold(a.gold)
     t = p.package.threshold if a.threshold is None else a.threshold

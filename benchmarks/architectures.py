@@ -16,7 +16,9 @@ def main():
     import torch
     from redaction.dataset import read_records
     from redaction.detect import find, fit, make_net
-    from redaction.evaluate import best_threshold, read_gold, score_pages
+    from redaction.curves import best_threshold
+    from redaction.evaluate import score_pages
+    from redaction.gold import read_gold
     from redaction.synth import write_dataset
     labels = a.run/'synth'/'annotations.json'
     if not labels.exists(): write_dataset(a.run/'synth', a.pages, seed=a.seed * 1000, workers=2)

@@ -10,7 +10,8 @@ def main():
     ap.add_argument('--pages', type=int, default=240); ap.add_argument('--seed', type=int, default=950_000); ap.add_argument('--model'); ap.add_argument('--low', type=float, default=.2)
     a = ap.parse_args()
     from redaction.core import Page
-    from redaction.evaluate import Gold, GoldPage, score_pages
+    from redaction.evaluate import score_pages
+    from redaction.gold import Gold, GoldPage
     from redaction.predict import Predictor
     from redaction.synth import make_page
     p, gold, found = Predictor(a.model), {}, {}

@@ -55,7 +55,8 @@ def main():
     import time, warnings, yaml
     warnings.simplefilter('ignore')
     from redaction.clean_boxes import BoxCleaner
-    from redaction.evaluate import best_threshold, score_pages
+    from redaction.curves import best_threshold
+    from redaction.evaluate import score_pages
     from redaction.export import Graph
     from redaction.labels import read_coco, write_coco
     from redaction.recipe import deal, gather, gather_drawn, grow_judge, judge_pages, real_data

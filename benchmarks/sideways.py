@@ -13,7 +13,8 @@ def main():
     from redaction.boxes import prepare
     from redaction.core import Page
     from redaction.dataset import read_image, read_records
-    from redaction.evaluate import Gold, GoldPage, score_pages
+    from redaction.evaluate import score_pages
+    from redaction.gold import Gold, GoldPage
     from redaction.predict import Predictor
     from redaction.turn import lies_sideways
     p, records = Predictor(a.model), read_records(a.labels, a.images)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Sequence
 import numpy as np
 from fastcore.basics import patch
-from .evaluate import Estimate, EvaluationError, Gold, Preds, _match, _pairs
+from .evaluate import Estimate, match_boxes, page_pairs
+from .gold import EvaluationError, Gold, Preds
 
 # %% ../nbs/28_calibration.ipynb #db095503
 def _sums(score: np.ndarray, right: np.ndarray, groups: Sequence[Any], bins: int) -> np.ndarray:
@@ -94,7 +95,7 @@ def box_reliability(
 )->Reliability:               # Interval over documents
     "Compare the scores of boxes with whether they were right"
     score, right, docs = [], [], []
-    for pair in _pairs(gold, preds):
-        keep, _, j = _match(pair, threshold)
+    for pair in page_pairs(gold, preds):
+        keep, _, j = match_boxes(pair, threshold)
         score += pair.dets.score[keep].tolist(); right += np.isin(keep, j).tolist(); docs += [pair.page.document] * len(keep)
     return reliability(score, right, docs, bins)

@@ -33,7 +33,8 @@ from .core import ModelError, RedactionError, sha256, write_whole
 from .crossval import dhash, folds
 from .dataset import Record, read_image, wear
 from .detect import Tiny, load_net
-from .evaluate import Estimate, Gold, GoldPage
+from .evaluate import Estimate
+from .gold import Gold, GoldPage
 from .predict import Predictor
 
 # %% ../nbs/20_classify.ipynb #430c81d7

@@ -69,7 +69,8 @@ def evaluate(
 ) -> None:
     "Compare predictions with labels.\n\nExample: redaction evaluate labels.json found.jsonl"
     with usage('train'):
-        from redaction.evaluate import by_file, read_gold, read_predictions, score_pages
+        from redaction.evaluate import score_pages
+        from redaction.gold import by_file, read_gold, read_predictions
         labelled, found = read_gold(gold), by_file(read_predictions(predictions))
         lost = sum(p.file_name not in found for p in labelled)
         if lost: say(f'{lost} of {len(labelled)} labelled pages ha{"s" if lost == 1 else "ve"} no prediction; {"it counts" if lost == 1 else "they count"} as missed')

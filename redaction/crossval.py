@@ -13,7 +13,8 @@ from typing import Callable, Iterable, Mapping
 import numpy as np
 from fastcore.basics import patch
 from .core import KINDS, Page
-from .evaluate import EvaluationError, Gold, RecordsError, Scores, score_pages
+from .evaluate import Scores, score_pages
+from .gold import EvaluationError, Gold, RecordsError
 
 # %% ../nbs/24_crossval.ipynb #7ae88918
 def dhash(

@@ -15,8 +15,9 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image, ImageDraw
 from .core import KIND_COLORS, Detections, section
-from .evaluate import FIELDS, GRID, Curves, Estimate, EvaluationError, Gold, GoldPage, Preds, RecordsError, figures
-from .evaluate import _box_rows, _match, _Pair, _pairs, _row
+from .curves import GRID, Curves
+from .evaluate import FIELDS, Estimate, Pair, box_counts, figures, match_boxes, page_counts, page_pairs
+from .gold import EvaluationError, Gold, GoldPage, Preds, RecordsError
 
 # %% ../nbs/28_interpret.ipynb #9df8c6c1
 MISTAKES: dict[str, str] = dict(
@@ -43,7 +44,7 @@ DEFAULTS: dict[str, Any] = dict(
 class Mistake:
     "Something a detector got wrong, with all boxes and labels that have a part in it"
     what: str                        # One of `MISTAKES`
-    pair: _Pair = field(repr=False)  # The page as labelled and as predicted
+    pair: Pair = field(repr=False)  # The page as labelled and as predicted
     boxes: tuple[int, ...]           # Predictions concerned
     labels: tuple[int, ...]          # Labels concerned
     false: tuple[int, ...]           # Of `boxes`, those the score counts as false
@@ -66,7 +67,7 @@ def area(self: Mistake) -> np.ndarray:
     return np.array([*b[:, :2].min(0), *b[:, 2:].max(0)])
 
 # %% ../nbs/28_interpret.ipynb #380e24e8
-def _shares(pair: _Pair) -> tuple[np.ndarray, np.ndarray]:
+def _shares(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     "Of each label the part covered, of each prediction the part inside; both of shape (labels, predictions)"
     import shapely
     a, b = shapely.area(pair.gold)[:, None], shapely.area(pair.pred)[None]
@@ -76,8 +77,8 @@ def _shares(pair: _Pair) -> tuple[np.ndarray, np.ndarray]:
 # %% ../nbs/28_interpret.ipynb #0bf240f9
 class _Case:
     "A page while its mistakes are being named: what is still to be explained, and what has been"
-    def __init__(self, pair: _Pair, threshold: float):
-        keep, i, j = _match(pair, threshold)
+    def __init__(self, pair: Pair, threshold: float):
+        keep, i, j = match_boxes(pair, threshold)
         self.pair, self.out = pair, []
         self.covered, self.inside = _shares(pair)
         self.near = (pair.iou >= .1) | (self.covered >= .5) | (self.inside >= .5)
@@ -126,7 +127,7 @@ def _rest(c: _Case):
         else: c.say('false', [p], [])
     for g in sorted(c.missed): c.say('missed', [], [g])
 
-def _explain(pair: _Pair, threshold: float) -> list[Mistake]:
+def _explain(pair: Pair, threshold: float) -> list[Mistake]:
     c = _Case(pair, threshold)
     for rule in (_kinds_wrong, _merged, _split, _rest): rule(c)
     return c.out
@@ -155,9 +156,9 @@ def explain(
 )->Mistakes:                  # Every unmatched box and every unmatched label is in exactly one
     "Name every mistake of a detector"
     items, rows = [], {}
-    for pair in _pairs(gold, preds):
+    for pair in page_pairs(gold, preds):
         items += _explain(pair, threshold); d = pair.page.document
-        rows[d] = rows.get(d, 0) + _row(pair, threshold, area=False)
+        rows[d] = rows.get(d, 0) + page_counts(pair, threshold, area=False)
     return Mistakes(items, rows)
 
 # %% ../nbs/28_interpret.ipynb #b43c9ee7
@@ -255,8 +256,8 @@ def show_page(self: Mistakes,
     return out
 
 # %% ../nbs/28_interpret.ipynb #57bd165e
-def _loss(pair: _Pair, threshold: float) -> float:
-    keep, i, j = _match(pair, threshold); s = pair.dets.score.clip(.01, .99); wrong = np.setdiff1d(keep, j)
+def _loss(pair: Pair, threshold: float) -> float:
+    keep, i, j = match_boxes(pair, threshold); s = pair.dets.score.clip(.01, .99); wrong = np.setdiff1d(keep, j)
     return float(-np.log(s[j]).sum() - np.log(1 - s[wrong]).sum() - np.log(.01) * (len(pair.gold) - len(i)))
 
 # %% ../nbs/28_interpret.ipynb #234e8603
@@ -279,7 +280,7 @@ def rank_pages(
     "Put pages in the order in which they are worth a look"
     if by not in ('cost', 'loss'): raise EvaluationError(f"Pages are ranked by 'cost' or 'loss', got {by!r}")
     cost = section('interpret', DEFAULTS, **costs); out = []
-    for pair in _pairs(gold, preds):
+    for pair in page_pairs(gold, preds):
         n = Counter(m.what for m in _explain(pair, threshold))
         out.append(RankedPage(pair.page.file_name, pair.page.document, sum(cost[k] * v for k, v in n.items()), _loss(pair, floor), dict(n)))
     return sorted(out, key=lambda r: (-getattr(r, by), r.file_name))
@@ -292,11 +293,11 @@ def curves_by(
     thresholds: Any = GRID,       # Scores to cut at, ascending
 )->Curves:                        # Counts at each threshold, by group
     "Precision and recall at each threshold, for groups of boxes"
-    pairs = _pairs(gold, preds); names = [boxes(p.page, p.dets) for p in pairs]
+    pairs = page_pairs(gold, preds); names = [boxes(p.page, p.dets) for p in pairs]
     rows = {g: np.zeros((len(thresholds), len(FIELDS))) for g in sorted({g for l, c in names for g in [*l, *c]})}
     for i, t in enumerate(thresholds):
         for p, (l, c) in zip(pairs, names):
-            for g, r in _box_rows(p, t, l, c).items(): rows[g][i] += r
+            for g, r in box_counts(p, t, l, c).items(): rows[g][i] += r
     return Curves(np.asarray(thresholds, float), rows)
 
 # %% ../nbs/28_interpret.ipynb #6ae545b9

@@ -13,7 +13,8 @@ from fastcore.basics import patch
 from PIL import Image, ImageDraw
 from .calibration import Reliability, reliability
 from .core import as_boxes
-from .evaluate import Estimate, EvaluationError
+from .evaluate import Estimate
+from .gold import EvaluationError
 from .interpret import Images, _picture
 
 # %% ../nbs/28_interpret_classes.ipynb #3e67aca5

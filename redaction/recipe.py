@@ -20,7 +20,9 @@ from .crossval import CrossValidation, cross_validate, folds, hash_pages
 from .dataset import LabelError, Record, read_image, read_records, render_labelled
 from .detect import find, fit, load_net, make_net, save_net
 from .judge import HOPELESS, Examples, Judge, grow, load_judge, look_again, save_judge
-from .evaluate import Gold, best_threshold, coco_map, read_gold, score_pages
+from .curves import best_threshold, coco_map
+from .evaluate import score_pages
+from .gold import Gold, read_gold
 
 # %% ../nbs/27_recipe.ipynb #3674ac80
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),

@@ -16,7 +16,8 @@ from typing import Any, Iterator, Sequence
 import numpy as np
 from fastcore.basics import patch
 from .core import KINDS, Page, RedactionError, hold, section, sha256, write_whole
-from .evaluate import Estimate, Gold, figures, score_pages
+from .evaluate import Estimate, figures, score_pages
+from .gold import Gold
 from .predict import Package, Predictor, load_package
 
 # %% ../nbs/51_release.ipynb #4d8863a1
@@ -315,7 +316,7 @@ def ready(
     **changes: Any,                   # Settings that override those of the section [release]
 )->tuple[dict[str, Any], Gold, Path]: # Settings, labels, folder of the pictures
     "Say before anything is measured what a decision would lack"
-    from redaction.evaluate import read_gold
+    from redaction.gold import read_gold
     cfg = section('release', RELEASE, gold=gold and str(gold), images=images and str(images), **changes)
     if not cfg['gold']: raise ReleaseError('A decision needs labelled pages that no model was trained on; name their COCO file with --gold, or as `gold` in section [release]')
     labels, folder = read_gold(cfg['gold']), Path(cfg['images'] or Path(cfg['gold']).parent/'images')

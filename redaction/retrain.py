@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
 from .core import RedactionError, hold, sha256, write_whole
-from .evaluate import Gold
+from .gold import Gold
 from .predict import load_package
 from .release import Decision, Registry, consider, package_hash, ready
 

@@ -12,7 +12,8 @@ from typing import Any, Callable, Iterable, Mapping
 import numpy as np
 from PIL import Image
 from .core import Detections
-from .evaluate import FIGURES, EvaluationError, Gold, GoldPage, Preds, RecordsError, Scores, _read_json, box_kinds, by_file, score_by
+from .evaluate import FIGURES, Scores, box_kinds, score_by
+from .gold import EvaluationError, Gold, GoldPage, Preds, RecordsError, by_file, read_json
 from .pages import _LOCK, DocumentReader, open_document
 
 # %% ../nbs/26_slices.ipynb #96c70fcc
@@ -100,7 +101,7 @@ def read_facts(
     field: str,         # Of its images, such as `country`, `origin` or `source`
 )->dict[str, str]:      # Its value by file name, for the images that have it
     "Read one thing the label file says of its pages"
-    coco = _read_json(Path(path)); ims = coco.get('images') if isinstance(coco, dict) else None
+    coco = read_json(Path(path)); ims = coco.get('images') if isinstance(coco, dict) else None
     if not isinstance(ims, list): raise RecordsError(f'{path}: needs a list `images`; give a COCO file')
     out = {str(im['file_name']): str(im[field]) for im in ims if isinstance(im, dict) and 'file_name' in im and im.get(field) is not None}
     if not out: raise RecordsError(f'{path}: no image has {field!r}. Valid: {", ".join(sorted({k for im in ims if isinstance(im, dict) for k in im})) or "none"}')
