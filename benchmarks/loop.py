@@ -59,7 +59,8 @@ def main():
     from redaction.evaluate import score_pages
     from redaction.export import Graph
     from redaction.labels import read_coco, write_coco
-    from redaction.recipe import deal, gather, gather_drawn, grow_judge, judge_pages, real_data
+    from redaction.gather import gather, gather_drawn, grow_judge
+    from redaction.recipe import deal, judge_pages, real_data
     params = yaml.safe_load(a.params.read_text()); records, gold = real_data(params['data'], a.run, print); fold, seen = {}, {}
     for i, docs in enumerate(deal(params, records, gold)):
         held = set(gold.only(docs).pages); net = Graph(a.run/f'fold{i}.q.onnx'); fold |= dict.fromkeys(held, i)

@@ -162,7 +162,7 @@ LIMITS: list[str] = [
 def code_hash() -> str:
     "One hash over the modules that train and predict"
     here = Path(__file__).parent if '__file__' in globals() else Path('../redaction')
-    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'turn', 'shapes', 'judge', 'dataset', 'detect', 'recipe', 'synth', 'draw', 'furniture', 'layout', 'styles', 'practice', 'wear', 'overprint') if (here/f'{m}.py').exists()))
+    return sha256(b''.join((here/f'{m}.py').read_bytes() for m in ('boxes', 'turn', 'shapes', 'judge', 'dataset', 'detect', 'gather', 'recipe', 'synth', 'draw', 'furniture', 'layout', 'styles', 'practice', 'wear', 'overprint') if (here/f'{m}.py').exists()))
 
 # %% ../nbs/25_export.ipynb #c3582afc
 def export(

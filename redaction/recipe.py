@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'Log', 'TRIED', 'unheard', 'hard_seeds', 'check_params', 'bits', 'sides', 'real_data', 'train_base',
-           'hard_pages', 'fine_tune', 'sample_pages', 'as_shipped', 'another_view', 'gather', 'gather_drawn',
-           'gather_hard', 'grow_judge', 'centered', 'worth', 'judge_pages', 'deal', 'validate', 'score_sets',
-           'score_held_out', 'claim', 'train', 'export_run']
+           'hard_pages', 'fine_tune', 'sample_pages', 'as_shipped', 'centered', 'worth', 'judge_pages', 'deal',
+           'validate', 'score_sets', 'score_held_out', 'claim', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #0c33b1a6
 import json, sys
@@ -17,12 +16,13 @@ from typing import Any, Callable, Iterable, Sequence
 import numpy as np
 from .core import Detections, Page, SettingsError, sha256, write_whole
 from .crossval import CrossValidation, cross_validate, folds, hash_pages
+from .curves import best_threshold, coco_map
 from .dataset import LabelError, Record, read_image, read_records, render_labelled
 from .detect import find, fit, load_net, make_net, save_net
-from .judge import HOPELESS, Examples, Judge, grow, load_judge, look_again, save_judge
-from .curves import best_threshold, coco_map
 from .evaluate import score_pages
+from .gather import gather, gather_drawn, gather_hard, grow_judge
 from .gold import Gold, read_gold
+from .judge import Examples, Judge, load_judge, save_judge
 
 # %% ../nbs/27_recipe.ipynb #3674ac80
 SECTIONS: dict[str, tuple[str, ...]] = dict(model=('arch', 'body'), synth=('pages', 'size'), train=('epochs', 'crops', 'crop', 'batch', 'lr', 'workers'),
@@ -172,99 +172,6 @@ def as_shipped(
     if bits == 32: return net
     from redaction.export import Graph, quantize, to_onnx
     return Graph(quantize(to_onnx(net, path.with_suffix('.onnx')), path.with_suffix('.q.onnx'), sample_pages(records)))
-
-# %% ../nbs/27_recipe.ipynb #b5ade7de
-def another_view(
-    image: np.ndarray,         # Page, uint8, shape (h, w, 3)
-    xyxy: np.ndarray,          # Its boxes in pixels, shape (n, 4)
-    rng: np.random.Generator,  # Chooses
-)->tuple[np.ndarray, np.ndarray]: # A page of the same size and its boxes
-    "A page as another scanner might have given it: smaller on its sheet, lighter or darker, perhaps compressed"
-    import cv2
-    (h, w), f = image.shape[:2], rng.uniform(.86, .97)
-    small = cv2.resize(image, (round(w * f), round(h * f)), interpolation=cv2.INTER_AREA)
-    y, x = (int(rng.integers(0, max(1, n - m))) for n, m in zip((h, w), small.shape))
-    out = np.full_like(image, 255); out[y:y + small.shape[0], x:x + small.shape[1]] = small
-    out = cv2.LUT(out, (255 * (np.arange(256) / 255) ** rng.uniform(.75, 1.3)).astype(np.uint8))
-    if rng.random() < .5: out = cv2.imdecode(cv2.imencode('.jpg', out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 80))])[1], cv2.IMREAD_COLOR)
-    return out, xyxy * f + np.array([x, y, x, y])
-
-# %% ../nbs/27_recipe.ipynb #a975ea3a
-def gather(
-    net: Any,             # Network with `maps`, which has not seen the pages
-    records: Sequence[Record], # Labelled pages
-    views: int = 0,       # How often each page is looked at besides, a little changed
-    overprinted: int = 0, # And how often as another office would have redacted it
-)->dict[str, list[Examples]]: # By file name, the page as it is first
-    "Candidates of labelled pages, for the judge"
-    from redaction.boxes import prepare
-    from redaction.judge import examples
-    from redaction.overprint import overprint
-    out = {}
-    for r in records:
-        im = read_image(r.path); out[r.file_name] = found = []
-        for k in range(1 + views + overprinted):
-            seen, b, rng = im, r.xyxy, np.random.default_rng([k, *r.file_name.encode()])
-            if k > views: seen, b, *_ = overprint(im, r.xyxy, r.kind, r.polygons, rng)
-            elif k: seen, b = another_view(im, r.xyxy, rng)
-            x, s = prepare(seen); found.append(examples(x, net.maps(x), b * [*s, *s]))
-    return out
-
-# %% ../nbs/27_recipe.ipynb #f46e8f61
-def gather_drawn(
-    net: Any,             # Network with `maps`
-    n: int,               # Number of pages
-    seed: int,            # Of the first; not one the network was trained on
-)->list[Examples]:        # One for each page
-    "Candidates of drawn pages; every other one has no redaction"
-    from redaction.boxes import prepare
-    from redaction.judge import examples
-    from redaction.synth import make_page
-    out = []
-    for i in range(n):
-        p = make_page(seed + i, clean=True if i % 2 == 0 else None); x, s = prepare(p.image)
-        out.append(examples(x, net.maps(x), p.detections.scale(*s).xyxy))
-    return out
-
-def gather_hard(
-    net: Any,             # Network with `maps`
-    judge: Judge,         # A first one, grown without these pages
-    n: int,               # Number of pages that are looked through
-    seed: int,            # Of the first; not one the network was trained on
-    least: float = .3,    # A page counts where the likeliest candidate gets this much
-)->list[Examples]:        # One for each page on which the judge would see a redaction
-    "Candidates of those drawn pages without a redaction on which a judge is most wrong"
-    from redaction.boxes import prepare
-    from redaction.judge import examples
-    from redaction.synth import make_page
-    out = []
-    for s in range(seed, seed + n):
-        p = make_page(s, clean=True); x, _ = prepare(p.image); e = examples(x, net.maps(x), p.detections.xyxy)
-        if len(e.rows) and judge(e.rows, e.boxes).max() >= least: out.append(e)
-    return out
-
-# %% ../nbs/27_recipe.ipynb #732eca12
-def grow_judge(
-    real: Sequence[Examples],   # Of real pages
-    drawn: Sequence[Examples],  # Of drawn pages; together they weigh half as much
-    n: int = 250,               # Number of trees of a set
-    seed: int = 0,              # Same seed, same trees
-    sets: int = 1,              # Sets of trees that are averaged
-    columns: float = 1.,        # Share of the columns each split chooses among
-    counts: Sequence[float] | None = None, # What each real page counts for; 1 when None
-    groups: Sequence[int] | None = None, # Of each real page a number that pages of one document share; with two at least there is a second look
-)->Judge:
-    "Train the judge on gathered candidates; the second look learns from what a first one says of pages it has not seen"
-    both, counts = [*real, *drawn], np.ones(len(real)) if counts is None else counts
-    n_real, n_drawn = sum(len(e.rows) * c for e, c in zip(real, counts)), sum(len(e.rows) for e in drawn)
-    w = np.concatenate([e.weight * c for e, c in zip(both, [*counts, *[.5 * n_real / max(n_drawn, 1)] * len(drawn)])])
-    rows, right, ends = np.concatenate([e.rows for e in both]), np.concatenate([e.right for e in both]), np.cumsum([len(e.rows) for e in both])[:-1]
-    first = grow(rows, right, w / w.mean(), n, seed, sets, columns); turns = sorted(set([] if groups is None else groups))
-    if len(turns) < 2: return Judge(first)
-    turn, p = np.repeat([*groups, *(turns[i % len(turns)] for i in range(len(drawn)))], [len(e.rows) for e in both]), np.zeros(len(rows))
-    for g in turns: p[turn == g] = grow(rows[turn != g], right[turn != g], w[turn != g] / w.mean(), n // 2, seed, 1, columns)(rows[turn == g])  # roughly will do
-    more, some = np.concatenate([look_again(e.rows, e.boxes, q) for e, q in zip(both, np.split(p, ends)) if len(q)]), p >= HOPELESS
-    return Judge(first, grow(more[some], right[some], w[some] / w.mean(), n, seed, sets, columns))
 
 # %% ../nbs/27_recipe.ipynb #0224a112
 TRIED: tuple[float, ...] = (.25, .3, .35, .4, .45, .5, .55, .6)  # Probabilities from which on a box may be believed
