@@ -48,7 +48,7 @@ def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â€
     "Draw the pages of fetched documents that have no picture yet.\n\nExample: redaction data pages --data data/all"
     with usage('data'):
         from redaction.catalogue import Catalogue
-        from redaction.ingest import render_pages
+        from redaction.page_images import render_pages
         from redaction.merge import listing
         folder = _begun(data)
         with Catalogue(folder/'catalogue.db') as cat: done = render_pages(cat, folder); listing(cat, 'pages', folder/'pages.jsonl')

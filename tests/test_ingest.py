@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from redaction.catalogue import Catalogue
 from redaction.core import sha256
-from redaction.ingest import Source, ingest, render_pages
+from redaction.ingest import Source, ingest
+from redaction.page_images import render_pages
 
 SOUND, BROKEN, COPIES = 178, 12, 10
 FETCH = dict(private=True, pause=0., retries=1, back_off=.01, max_seconds=1., max_bytes=5_000_000, timeout=5.)
@@ -167,7 +168,8 @@ def test_private(site, tmp_path):
 WORK = '''
 import json, sys
 from redaction.catalogue import Catalogue
-from redaction.ingest import Source, ingest, render_pages
+from redaction.ingest import Source, ingest
+from redaction.page_images import render_pages
 folder, address, fetch = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 print('go', flush=True)
 ingest(folder, [Source('site', 'index', [address])], progress=False, fetch=fetch)
