@@ -177,7 +177,7 @@ def export(
     seed: int = 0,                 # Its seed
     name: str = 'redaction-detector', # Name of the model
     bits: int = 32,                # 32, or 8 to compute in bytes; `pages` then show what the model will see
-    judge: Any = None,             # From `recipe.grow_judge`; the package does without when None
+    judge: Any = None,             # From `gather.grow_judge`; the package does without when None
 )->Path:                           # `out`
     "Write a package: graph, facts and card"
     if isinstance(net, (str, Path)):

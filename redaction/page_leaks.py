@@ -145,7 +145,8 @@ def under_cover(self: View, h: Hidden) -> Leak | None:
     if box is None:
         if item is not None and item.kind == 'image' and not self.blank(h.bbox): return None
         if kind == 'border' and (worth_telling(above) or item is not None and item.detail == 'Widget'): return None
-    whole = c.patch.mean() >= .7 and np.prod(c.bbox[2:] - c.bbox[:2]) < .3 * self.area
+    bar = item is not None and item.kind != 'image' and kind != 'border'  # of any size
+    whole = c.patch.mean() >= .7 and (bar or np.prod(c.bbox[2:] - c.bbox[:2]) < .3 * self.area)
     return Leak(h.text, c.bbox if whole else h.bbox + [-1, -1, 1, 1], _how(h, item), box, kind, h.bbox)
 
 # %% ../nbs/33_page_leaks.ipynb #2fd713d9
