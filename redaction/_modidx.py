@@ -1014,6 +1014,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.judge._cut_apart': ('judge.html#_cut_apart', 'redaction/judge.py'),
                                  'redaction.judge._inside': ('judge.html#_inside', 'redaction/judge.py'),
                                  'redaction.judge._joined': ('judge.html#_joined', 'redaction/judge.py'),
+                                 'redaction.judge._left_between': ('judge.html#_left_between', 'redaction/judge.py'),
                                  'redaction.judge._nearest': ('judge.html#_nearest', 'redaction/judge.py'),
                                  'redaction.judge._of_twins': ('judge.html#_of_twins', 'redaction/judge.py'),
                                  'redaction.judge._paints': ('judge.html#_paints', 'redaction/judge.py'),

@@ -259,23 +259,32 @@ def verdict(
     keep = np.flatnonzero(p >= threshold); stay = keep[suppress(boxes[keep], p[keep])]
     return Detections(boxes[stay], p[stay], [KINDS[i] for i in kinds[stay].argmax(1)]).scale(STRIDE) if len(stay) else Detections.empty()
 
+# %% ../nbs/02_judge.ipynb #e931679f
+def _left_between(page: np.ndarray, a: np.ndarray, b: np.ndarray, reach: int) -> float | None:
+    "Of two boxes of one shade, the first left of the second: the least share of that shade in a column between them; None where neither is blank"
+    y0, y1 = int(max(a[1], b[1])) + 2, int(min(a[3], b[3])) - 1; x0, x1 = int(np.ceil(min(a[2], b[0]))) - reach, int(max(a[2], b[0])) + reach
+    halves, seam = [page[y0:y1, int(x[0]) + 2:int(x[2]) - 1, 1] for x in (a, b)], page[y0:y1, x0:x1, 1]
+    if min(seam.shape + halves[0].shape + halves[1].shape) < 1: return None
+    far = lambda m, tone: np.abs(m.astype(int) - tone) / max(1, 255 - tone)                            # 0 for the box's shade, 1 for paper
+    blank, tone = max(((far(m, t) < .25).mean(), t) for m in halves for t in [int(np.median(m))])
+    return float((far(seam, tone) < .25).mean(0).min()) if blank > .95 else None
+
 def as_one(
     page: np.ndarray,      # Prepared page, uint8, shape (H, W, 3)
     boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
     p: np.ndarray,         # Probability of each candidate, shape (n,)
     least: float = .3,     # Candidates less likely are no halves
-    gap: float = 16.,      # Halves lie no farther apart, in pixels of the page
 )->np.ndarray:             # Probabilities, shape (n,)
-    "Make a box as likely as its upper and lower half where only a printed code lies between them"
-    out, b = p.copy(), boxes * STRIDE; sure = np.flatnonzero(p >= least); q = b[sure]
-    apart = q[None, :, 1] - q[:, None, 3]; level = (np.abs(q[:, None, ::2] - q[None, :, ::2]) <= 3).all(-1)
-    for i, j in sure[np.argwhere(level & (apart >= 1) & (apart <= gap))]:
-        whole = np.array([[min(b[i, 0], b[j, 0]), b[i, 1], max(b[i, 2], b[j, 2]), b[j, 3]]]); iou = iou_matrix(b, whole)[:, 0]; k = int(iou.argmax())
-        x0, x1 = int(whole[0, 0]) + 3, int(whole[0, 2]) - 3; half, seam = page[int(b[i, 1]) + 2:int(b[i, 3]) - 1, x0:x1, 1], page[int(np.ceil(b[i, 3])):int(b[j, 1]), x0:x1, 1]
-        if iou[k] < .8 or min(half.shape + seam.shape) < 1: continue
-        tone = int(np.median(half)); far = lambda m: np.abs(m.astype(int) - tone) / max(1, 255 - tone)   # 0 for the box's shade, 1 for paper
-        blank, kept = (far(half) < .25).mean(), (far(seam) < .25).mean(1).min()
-        if blank > .97 and .2 < kept < .9: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))   # between two boxes a row is paper all the way
+    "Make a box as likely as its two halves, above each other or side by side, where only a printed code lies between them"
+    out, sure, upright = p.copy(), np.flatnonzero(p >= least), boxes * STRIDE
+    for im, b, stacked in ((page.swapaxes(0, 1), upright[:, [1, 0, 3, 2]], True), (page, upright, False)):   # turned over, so that halves lie side by side
+        q = b[sure]; apart, high = q[None, :, 0] - q[:, None, 2], (q[:, 3] - q[:, 1])[:, None]
+        level = (np.abs(q[:, None, 1::2] - q[None, :, 1::2]) <= 3).all(-1)
+        near = (apart >= 1) & (apart <= 16) if stacked else (apart >= -4) & (apart <= 8 * high)        # lines of text may touch, pieces of one line may not
+        for i, j in sure[np.argwhere(level & near)]:
+            whole = np.array([[b[i, 0], min(b[i, 1], b[j, 1]), b[j, 2], max(b[i, 3], b[j, 3])]]); iou = iou_matrix(b, whole)[:, 0]; k = int(iou.argmax())
+            if iou[k] < .8 or (left := _left_between(im, b[i], b[j], 0 if stacked else 3)) is None: continue
+            if .1 < left < .9: out[k] = max(out[k], min(1., max(p[i], p[j]) + 1e-3))                   # between two boxes a column is paper all the way
     return out
 
 # %% ../nbs/02_judge.ipynb #8b390a93
