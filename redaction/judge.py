@@ -317,6 +317,7 @@ def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[
         else: out.append((c, [int(i)]))
     return out
 
+# %% ../nbs/02_judge.ipynb #f59b94d7
 def same_paint(
     page: np.ndarray,     # Prepared page, uint8, shape (H, W, 3)
     found: Detections,    # In its pixels, after `verdict`

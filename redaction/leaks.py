@@ -101,6 +101,7 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int
     notes += [f'{doc.path}: {p}' for p in passed]
     return earlier, [a for a in attached if a]
 
+# %% ../nbs/33_leaks.ipynb #a1903cb4
 def find_leaks(
     src: str | Path | bytes,             # A PDF; pictures have no text that could leak
     detections: Document | Sequence[Detections] | None = None, # The redactions of its pages, in points; the shipped model finds them when None

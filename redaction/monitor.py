@@ -127,6 +127,7 @@ class Health:
     def __repr__(self) -> str: return '\n'.join([f'before: {self.then!r}', f'now:    {self.now!r}', '', *([self.too_few] if self.too_few else []), *([repr(self.bars)] if self.bars else []), *([self.changed] if self.changed else []), *([''] if self.advice else []), *(f'- {a}' for a in self.advice)])
     def _repr_markdown_(self) -> str: return '\n\n'.join([f'before: {self.then!r}  \nnow: {self.now!r}', *filter(None, [self.too_few, self.bars._repr_markdown_() if self.bars else '', self.changed]), '\n'.join(f'- {a}' for a in self.advice)])
 
+# %% ../nbs/52_monitor.ipynb #442adf02
 def _bars(then: Window, now: Window, cfg: dict[str, Any]) -> Iterable[Bar]:
     for name, of in dict(documents=Window.marked, **{s: partial(Window.spread, name=s) for s in SPREADS}).items():
         a, b = of(then), of(now); d, chance = distance(a.sum(0), b.sum(0)), by_chance(a, len(b))
@@ -143,6 +144,7 @@ def _always(then: Window, now: Window, cfg: dict[str, Any], earlier: bool, ahead
     if ahead: yield Bar('clock', f'{ahead} requests dated ahead of now', 'none', False)
     if then.rows or earlier: yield Bar('silence', f'{now.requests} requests', 'more than none', now.requests > 0)
 
+# %% ../nbs/52_monitor.ipynb #6d098694
 def compare(
     then: Window,    # The span before
     now: Window,     # The span that is looked at

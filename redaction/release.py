@@ -288,6 +288,7 @@ def release(self: Registry,
         self._note('put back' if again else 'released', name, why, decision=decision and decision.to_dict()); self._turn(name)
     return self.folder/name
 
+# %% ../nbs/51_release.ipynb #ab07ed80
 @patch
 def refuse(self: Registry,
     decision: Decision,  # It says no

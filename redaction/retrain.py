@@ -87,6 +87,7 @@ def _alone(out: Path) -> Iterator[None]:
     except BlockingIOError: raise RetrainError(f'{out}: another process is training here; wait for it') from None
     with held: yield
 
+# %% ../nbs/53_retrain.ipynb #30b906e5
 def retrain(
     params: dict,                      # What `params.yaml` holds
     registry: Registry,                # With the model in use
