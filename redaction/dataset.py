@@ -188,6 +188,7 @@ def _piece(image: np.ndarray, box: np.ndarray, scale: float, around: int = 3) ->
     h, w = image.shape[:2]; part = image[np.arange(y0, y1).clip(0, h - 1)[:, None], np.arange(x0, x1).clip(0, w - 1)]   # at the page's edge the last pixels are repeated
     return cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
+# %% ../nbs/14_dataset.ipynb #344c62f3
 def paste_boxes(
     image: np.ndarray,         # Page that receives, uint8, shape (h, w, 3)
     record: Record,            # Its labels

@@ -54,6 +54,7 @@ def package_hash(
     "What tells a package from every other"
     return sha256(Path(package)/'model.json')
 
+# %% ../nbs/51_release.ipynb #46a7c5ca
 @dataclass(frozen=True)
 class Measured:
     "What a package did on the pages of a decision"
@@ -327,6 +328,7 @@ def ready(
     if registry.folder.exists() and not registry.folder.is_dir(): raise ReleaseError(f'{registry.folder}: is no folder, so it can hold no models')
     return cfg, labels, folder
 
+# %% ../nbs/51_release.ipynb #ca234206
 def consider(
     model: str | Path,                # Folder of the new package
     registry: Registry,               # With the one in use, or empty

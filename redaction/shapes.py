@@ -29,6 +29,7 @@ def _outlines(mask: np.ndarray, holes: bool, least: tuple[int, int], most: int) 
     found.sort(key=lambda f: (-f[1][2] * f[1][3], f[1]))
     return [(line, b, cv2.contourArea(line) / max(1, (b[2] - 1) * (b[3] - 1))) for line, b in found[:most]]
 
+# %% ../nbs/02_shapes.ipynb #7176d3a0
 def find_shapes(
     page: np.ndarray,   # Prepared page, uint8, shape (H, W, 3)
     even: int = 20,     # Shades of a pixel and its eight neighbours that differ by no more are one

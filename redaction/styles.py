@@ -57,6 +57,7 @@ def _looks(sh: Sheet) -> dict[str, Any]:
 
 def _strong(r: np.random.Generator) -> tuple[int, int, int]: return [(0, 0, 0), (30, 30, 35), (60, 60, 60), (127, 127, 127), (190, 190, 190), tone(r, .35), tone(r, .6), tone(r, .9)][int(r.integers(8))]
 
+# %% ../nbs/12_styles.ipynb #fcd49fc1
 def _cards(sh: Sheet, y: float) -> float:
     "A row of boxes with a title each, and a few words or none"
     r, px, look, n = sh.rng, sh.px, _looks(sh), int(sh.rng.integers(1, 5)); h, w = px * float(r.uniform(3, 9)), (sh.right - sh.left) / n
@@ -93,6 +94,7 @@ def _answers(sh: Sheet, y: float) -> float:
     if len(col) > 1: sh.cells.append(col)
     return y
 
+# %% ../nbs/12_styles.ipynb #bab0ccc9
 def _lying(sh: Sheet, y: float) -> float:
     "Bars that lie, with a name before each and perhaps a figure in it or behind"
     r, px, c, y0 = sh.rng, sh.px, _strong(sh.rng), y; x0, high, gap = sh.left + px * (float(r.uniform(5, 9)) if r.random() < .8 else 0.), px * float(r.uniform(.7, 2)), px * float(r.choice([.1, .4, .9]))
@@ -136,6 +138,7 @@ def _pills(sh: Sheet, y: float) -> float:
         x = sh.words(x + w + 1.5*px, y, sh.say(int(r.integers(0, 4)))) + .5*px
     return y + 2*px
 
+# %% ../nbs/12_styles.ipynb #4f9e61fc
 def _listing(sh: Sheet, y: float) -> float:
     "Lines of a program on gray or on black"
     r, px, n = sh.rng, sh.px, int(sh.rng.integers(3, 10)); fill = [(246, 248, 250), (238, 238, 238), (40, 42, 48), (0, 0, 0)][int(r.integers(4))]

@@ -98,6 +98,7 @@ def grounds(code: str | None) -> list[str]:
     "The grounds of one redaction: several are joined by a comma"
     return [c.strip() for c in code.split(', ') if c.strip()] if isinstance(code, str) else []
 
+# %% ../nbs/34_tally.ipynb #9476ecfb
 def _keep(heap: list, item: tuple, most: int) -> None:
     "Keep the largest items"
     if len(heap) < most: heapq.heappush(heap, item)
