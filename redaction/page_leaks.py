@@ -209,8 +209,8 @@ def joined(
     "One leak for each redaction"
     out: dict[Any, list[Leak]] = {}
     for l in leaks: out.setdefault(('model', l.box) if l.box is not None else tuple(np.asarray(l.bbox).round().tolist()), []).append(l)
-    joined = [Leak(**vars(ls[0]) | dict(text=' '.join(l.text for l in _lines(ls)))) for ls in out.values()]
-    return [l for l in joined if worth_telling(l.text) and (l.how != 'ocr_layer' or len(re.sub(r'(?i)[\W_il1j]', '', l.text)) >= 2)]  # OCR reads the rules of a box as I and l
+    whole = [Leak(**vars(ls[0]) | dict(text=' '.join(l.text for l in _lines(ls)))) for ls in out.values()]
+    return [l for l in whole if worth_telling(l.text) and (l.how != 'ocr_layer' or len(re.sub(r'(?i)[\W_il1j]', '', l.text)) >= 2)]  # OCR reads the rules of a box as I and l
 
 @patch
 def leaks(self: View) -> list[Leak]:
