@@ -261,13 +261,15 @@ def verdict(
 
 # %% ../nbs/02_judge.ipynb #e931679f
 def _left_between(page: np.ndarray, a: np.ndarray, b: np.ndarray, reach: int) -> float | None:
-    "Of two boxes of one shade, the first left of the second: the least share of that shade in a column between them; None where neither is blank"
+    "Of two boxes of one shade, the first left of the second: the least share of that shade in a column between them; None where neither is blank, or they are white"
     y0, y1 = int(max(a[1], b[1])) + 2, int(min(a[3], b[3])) - 1; x0, x1 = int(np.ceil(min(a[2], b[0]))) - reach, int(max(a[2], b[0])) + reach
-    halves, seam = [page[y0:y1, int(x[0]) + 2:int(x[2]) - 1, 1] for x in (a, b)], page[y0:y1, x0:x1, 1]
+    halves, seam = [page[y0:y1, int(x[0]) + 2:int(x[2]) - 1] for x in (a, b)], page[y0:y1, x0:x1]
     if min(seam.shape + halves[0].shape + halves[1].shape) < 1: return None
-    far = lambda m, tone: np.abs(m.astype(int) - tone) / max(1, 255 - tone)                            # 0 for the box's shade, 1 for paper
-    blank, tone = max(((far(m, t) < .25).mean(), t) for m in halves for t in [int(np.median(m))])
-    return float((far(seam, tone) < .25).mean(0).min()) if blank > .95 else None
+    tones = [np.median(m.reshape(-1, 3), 0) for m in halves]
+    kept = lambda m, tone: np.abs(m - tone).max(-1) < .25 * (255 - tone).max()                         # nearer to the box's shade than to paper, in the colour that tells them best
+    blank, n = max((kept(m, t).mean(), n) for n, (m, t) in enumerate(zip(halves, tones)))
+    if blank <= .95 or (255 - tones[n]).max() < 12: return None                                        # white has no shade of its own
+    return float(kept(seam, tones[n]).mean(0).min())
 
 def as_one(
     page: np.ndarray,      # Prepared page, uint8, shape (H, W, 3)
