@@ -68,8 +68,9 @@ gate-readme: install
 notebooks: install
 	OMP_NUM_THREADS=1 $(BIN)/nbdev-test --n-workers $(WORKERS)
 
+# A file's tests stay in one process: they share fixtures
 pytest: install
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests
 
 readme: install
 	@$(BIN)/python tools/readme.py
