@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Iterator
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 from fastcore.basics import patch
 from .core import RedactionError, section, write_whole
@@ -72,7 +72,9 @@ def _session(cfg: dict[str, Any]) -> Any:
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3 import connection, connectionpool
-    s = requests.Session()
+    class Session(requests.Session):
+        def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator: return iter(())  # `_open` follows them, and says what is wrong with one
+    s = Session()
     s.headers.update({'User-Agent': cfg['agent'], 'Accept-Encoding': 'identity', 'Accept': '*/*'})
     s.auth = lambda request: request
     if not cfg['private']: s.trust_env, s.verify = False, os.environ.get('REQUESTS_CA_BUNDLE') or os.environ.get('SSL_CERT_FILE') or True
@@ -134,7 +136,7 @@ def _send(self: Web, address: str, headers: dict) -> Any:
     try: return self.session.get(address, headers=headers, stream=True, timeout=(t, t), allow_redirects=False)
     except Refused as e: raise Refused(f'{address}: {e}') from None
     except requests.Timeout: raise Unreachable(f'{address}: no answer within {t:g} seconds') from None
-    except requests.exceptions.SSLError: raise Unreachable(f'{address}: its certificate is not valid') from None
+    except requests.exceptions.SSLError as e: raise Unreachable(f'{address}: ' + ('its certificate is not valid' if 'CERTIFICATE_VERIFY_FAILED' in str(e) else 'no secure connection; is it http:// there?')) from None
     except requests.ConnectionError: raise Unreachable(f"{address}: can't be connected to, or hung up") from None
     except (requests.RequestException, ValueError): raise Refused(f'{address}: not an address that can be asked') from None
 
@@ -165,7 +167,8 @@ def _open(self: Web, address: str, headers: dict = {}, robots: bool = True) -> A
         r = self._send(address, headers)
         if r.status_code not in (301, 302, 303, 307, 308) or 'Location' not in r.headers: return _judge(address, r)
         r.close()
-        try: address = urljoin(address, r.headers['Location'])
+        to = quote(r.headers['Location'].strip().encode('latin-1'), safe="%/:?#[]@!$&'()*+,;=~")   # letters beyond ASCII come as bytes, and stay these bytes
+        try: address = urljoin(address, to)
         except ValueError as e: raise Refused(f'{address}: redirects to what is no address: {e}') from None
     raise Refused(f'{seen[0]}: more than {self.settings["redirects"]} redirects')
 
