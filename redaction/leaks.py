@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np
 from . import pages
-from .core import Detections, Document, DocumentError, LimitError, Page, section
+from .core import DamagedDocumentError, Detections, Document, DocumentError, LimitError, Page, section
 from .hidden import Sight
 from .page_leaks import Leak, View
 from .pages import open_document
@@ -80,7 +80,7 @@ def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: t
             with PageObjects(pdf, n, place, cfg['dpi'], cfg['max_items'], cfg['seconds'], doc.path) as o:
                 view = View(Sight(o, cfg['max_draws']), dets); leaks = view.leaks()
                 if any(others): leaks += view.from_files(n, doc.words(n), *others)
-        except LimitError as e: notes.append(str(e)); leaks = []
+        except (LimitError, DamagedDocumentError) as e: notes.append(str(e)); leaks = []
         yield Page(n, *size, 'pt', _with_leaks(dets, leaks, size, text))
 
 # %% ../nbs/33_leaks.ipynb #ee1aee6f

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Iterator
 import numpy as np
 from fastcore.basics import patch
 from pypdfium2 import raw
-from .core import LimitError
+from .core import DamagedDocumentError, LimitError
 from .pages import Placement
 
 # %% ../nbs/33_pdf_objects.ipynb #632bf668
@@ -87,7 +87,7 @@ class PageObjects:
         self.scale = min(max(dpi / 72, 600 / max(place.size)), 6000 / max(place.size), (1.2e7 / (place.size[0] * place.size[1])) ** .5)
         self.size = tuple(max(1, round(v * self.scale)) for v in place.size)
         self.page, self.items = raw.FPDF_LoadPage(pdf, number - 1), []
-        if not self.page: raise LimitError(f'{self.where} is damaged and its objects can\'t be read')
+        if not self.page: raise DamagedDocumentError(f'{self.where} is damaged and its objects can\'t be read')
         try: self._read(max_items); self._read_characters(max_items)
         except BaseException: self.close(); raise
 
@@ -171,7 +171,7 @@ def draw(self: PageObjects,
         else: raw.FPDFPageObj_SetIsActive(i.handle, i.order in on)
     out = _paint(self.page, self.size, white, self.end, self._pdf.formenv)
     if out is None: self._check(0, 0)
-    if out is None: raise LimitError(f'{self.where} is damaged and can\'t be drawn')
+    if out is None: raise DamagedDocumentError(f'{self.where} is damaged and can\'t be drawn')
     return out
 
 # %% ../nbs/33_pdf_objects.ipynb #4397b78a
