@@ -655,6 +655,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.fetch._judge': ('fetch.html#_judge', 'redaction/fetch.py'),
                                  'redaction.fetch._pieces': ('fetch.html#_pieces', 'redaction/fetch.py'),
                                  'redaction.fetch._session': ('fetch.html#_session', 'redaction/fetch.py'),
+                                 'redaction.fetch._text': ('fetch.html#_text', 'redaction/fetch.py'),
                                  'redaction.fetch._version': ('fetch.html#_version', 'redaction/fetch.py'),
                                  'redaction.fetch._whole': ('fetch.html#_whole', 'redaction/fetch.py'),
                                  'redaction.fetch.find_links': ('fetch.html#find_links', 'redaction/fetch.py'),

@@ -296,6 +296,15 @@ class _Anchors(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside: self.found[-1][1] += data
 
+# %% ../nbs/10_fetch.ipynb #a8e5647d
+_ENCODING = re.compile(rb'charset\s*=\s*["\']?(iso-8859-\d+|windows-125\d)', re.I)
+
+def _text(html: bytes) -> str:
+    "A page in the encoding it declares, which is UTF-8 unless it is an old one"
+    said = _ENCODING.search(html[:1024])
+    try: return html.decode(said[1].decode() if said else 'utf-8', 'replace')
+    except LookupError: return html.decode('utf-8', 'replace')
+
 # %% ../nbs/10_fetch.ipynb #244ba4e4
 def find_links(
     html: bytes,        # An index page
@@ -303,7 +312,7 @@ def find_links(
     match: str = '',    # Also take links in which this regular expression is found
 )->tuple[list[str], list[str]]: # Addresses of documents, and of further index pages, in the page's order, none twice
     "The documents a web page links to, and the pages on which the list goes on"
-    parser = _Anchors(); parser.feed(html.decode('utf-8', 'replace')); parser.close()
+    parser = _Anchors(); parser.feed(_text(html)); parser.close()
     docs, pages, base = {}, {}, address
     try: base = urljoin(address, parser.base)
     except ValueError: pass                                         # no address; links are then meant from the page itself
