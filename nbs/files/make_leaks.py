@@ -71,15 +71,16 @@ FORM = ('/Type/XObject/Subtype/Form/BBox[0 0 400 300]/Resources<</Font<</F1 3 0 
 def lines(step, width): return f'0 G {width} w\n' + ''.join(f'176 {y:g} m 236 {y:g} l S\n' for y in [216 + step * i for i in range(int(14 / step) + 1)])
 
 
-def scan(words, label=''):
-    "A page as a picture, with a black bar and an invisible text layer"
+def scan(words, label='', below=False):
+    "A page as a picture, with a black bar, and a text layer that is invisible or lies below the picture"
     im = Image.new('L', (800, 600), 255); pen = ImageDraw.Draw(im); font = ImageFont.load_default(24)
     for i, r in enumerate(ROWS): pen.text((80, 80 + 60 * i), r, 0, font)
     pen.rectangle((370, 138, 500, 170), 0)
     if label: pen.text((382, 142), label, 255, font)
     picture = ('/Type/XObject/Subtype/Image/Width 800/Height 600/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/FlateDecode', zlib.compress(im.convert('1').tobytes(), 9))
-    layer = ''.join(text(40, 249 - 30 * i, r, 12.2, mode=3) for i, r in enumerate(ROWS)) + (text(188, 219, words, mode=3) if words else '')
-    return one('q 400 0 0 300 0 0 cm /X Do Q\n' + layer, '/XObject<</X 4 0 R>>', objects=[picture])
+    mode = 0 if below else 3
+    layer = ''.join(text(40, 249 - 30 * i, r, 12.2, mode=mode) for i, r in enumerate(ROWS)) + (text(188, 219, words, mode=mode) if words else '')
+    return one(layer * below + 'q 400 0 0 300 0 0 cm /X Do Q\n' + layer * (not below), '/XObject<</X 4 0 R>>', objects=[picture])
 
 
 def attached(name, data):
@@ -126,11 +127,12 @@ CASES = {
     'clipped': ('under_rectangle', NAME, one(letter() + f'q 170 210 m 300 210 l 300 240 l 170 240 l h W n {RECT}Q\n'), one(letter('') + 'q 0 0 100 50 re W n ' + text(178, 220, NAME) + 'Q ' + RECT), 'the text is clipped away'),
     'correction': ('under_rectangle', NAME, one(letter() + '.8 g ' + RECT), one(letter('12 March') + '1 g ' + RECT + text(178, 220, '14 March')), 'a date was put right'),
     'ocr_layer': ('ocr_layer', NAME, scan(NAME), scan('5.1.2.e', '5.1.2.e'), 'the layer holds the label that can be seen'),
+    'ocr_below': ('ocr_layer', NAME, scan(NAME, below=True), scan('5.1.2.e', '5.1.2.e', below=True), 'the layer holds the label that can be seen'),
     'attached_pdf': ('attachment', NAME, attached('before.pdf', one(letter())), attached('after.pdf', one(letter('') + RECT)), 'the file attached is redacted too'),
     'attached_text': ('attachment', NAME, attached('notes.txt', ' '.join([*ROWS[:2], NAME, *ROWS[2:]])), attached('notes.txt', 'Nothing of the inspection or its inspector stands in here, only words.'), 'other words'),
     'revision': ('earlier_revision', NAME, revised(letter(), letter('') + RECT), revised(letter('') + RECT, letter('') + RECT + text(40, 60, 'Approved')), 'a note was added later'),
 }
-BOXED = ('white_in_outline', 'ocr_layer')  # cases that can be told only by the boxes that a model finds
+BOXED = ('white_in_outline', 'ocr_layer', 'ocr_below')  # cases that can be told only by the boxes that a model finds
 
 if __name__ == '__main__':
     OUT.mkdir(exist_ok=True)
