@@ -31,21 +31,21 @@ class Pdf:
         return _table(b'%PDF-1.6\n%\xe2\xe3\xcf\xd3\n', {i: o for i, o in enumerate(self.objects, 1)}, len(self.objects) + 1, '')
 
 
-def _table(head, objects, size, prev):
+def _table(head, objects, size, prev, root=1):
     out, at = io.BytesIO(), {}
     out.write(head)
     for i, o in objects.items(): at[i] = out.tell(); out.write(b'%d 0 obj\n' % i + o + b'\nendobj\n')
     start = out.tell()
     out.write(b'xref\n0 1\n0000000000 65535 f \n' + b''.join(b'%d 1\n%010d 00000 n \n' % (i, a) for i, a in at.items()))
-    out.write(f'trailer\n<</Size {size}/Root 1 0 R{prev}>>\nstartxref\n{start}\n%%EOF\n'.encode())
+    out.write(f'trailer\n<</Size {size}/Root {root} 0 R{prev}>>\nstartxref\n{start}\n%%EOF\n'.encode())
     return out.getvalue()
 
 
-def update(before, objects):
+def update(before, objects, root=1):
     "An incremental update: new versions of some objects behind the old file"
     start = before.rsplit(b'startxref\n', 1)[1].split(b'\n')[0].decode()
     size = int(before.rsplit(b'/Size ', 1)[1].split(b'/')[0])
-    return _table(before, objects, size, f'/Prev {start}')
+    return _table(before, objects, size, f'/Prev {start}', root)
 
 
 def text(x, y, words, size=12, color='0 g', mode=0): return f'BT {color} {mode} Tr /F1 {size} Tf {x} {y} Td ({words}) Tj ET\n'
