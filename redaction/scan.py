@@ -236,6 +236,7 @@ def scan(
         left = LeftOut()
         dispatcher = Dispatcher(find_items(sources, spool, [out], cfg['max_bytes'], left), ledger, own['range_pages'])
         dispatcher.say = say or bar.print
+        if ledger.lost: dispatcher.say(f'{out}: {len(ledger.lost)} damaged {"part" if len(ledger.lost) == 1 else "parts"} of an earlier run can\'t be read; what was in there is looked at again')
         setup = cfg['model'], changes, how, str(spool)
         eng = _engine(engine, setup, own, cfg, address)
         try:

@@ -81,6 +81,7 @@ class Ledger:
         self._lock(); self._check_owner()
         self.known: dict[str, Content] = {}     # Contents that are through, by sha256
         self.begun: dict[str, set[int]] = {}    # Pages on disk of contents that are not
+        self.lost: list[Path] = []              # Parts that could not be opened
         self.rows: dict[str, list[dict]] = {t: [] for t in SCHEMA}
         self._load()
 
@@ -107,14 +108,36 @@ def _check_owner(self: Ledger) -> None:
         if p.is_dir() and (p.name[0] in '.s' or not was or was['key'] != self.key): shutil.rmtree(p)  # unfinished parts, members of archives, useless results
     write_whole(owner, json.dumps(mine).encode('utf-8', 'surrogateescape'))
 
-# %% ../nbs/35_tables.ipynb #021f09e4
+# %% ../nbs/35_tables.ipynb #1adbed08
+def _damage(path: Path, e: Exception) -> ScanError: return ScanError(f'{path}: damaged ({str(e).splitlines()[0][:200]}); scan again, and if that fails, delete {path.parent} first')
+
+def _read(part: Path, table: str, columns: list[str] | None = None) -> Iterator[dict]:
+    "The rows of a table, a batch at a time; none where it isn't there"
+    import pyarrow as pa, pyarrow.parquet as pq
+    path = part/f'{table}.parquet'
+    if not path.exists(): return
+    try:
+        with pq.ParquetFile(path) as f:
+            for b in f.iter_batches(4096, columns=columns): yield from b.to_pylist()
+    except (pa.ArrowException, OSError) as e: raise _damage(path, e) from e
+
+def _opens(part: Path) -> bool:
+    "Whether the tables of a part can be opened"
+    import pyarrow as pa, pyarrow.parquet as pq
+    try: return bool([pq.read_metadata(f) for f in part.glob('*.parquet')])
+    except PermissionError: raise
+    except (pa.ArrowException, OSError): return False
+
+# %% ../nbs/35_tables.ipynb #dec2b77b
 @patch
 def _load(self: Ledger) -> None:
     "Read which contents are through and which pages of others are there"
     parts = sorted(p for p in self.parts.iterdir() if p.is_dir() and p.name[:1].isdigit())
+    self.next = self.run = int(parts[-1].name[:6]) + 1 if parts else 1
+    self.lost = [p for p in parts if not _opens(p)]
+    for p in self.lost: shutil.rmtree(p); parts.remove(p)
     merged = [i for i, p in enumerate(parts) if p.name.endswith('merged')]
     if merged: [shutil.rmtree(p) for p in parts[:merged[-1]]]; parts = parts[merged[-1]:]
-    self.next = self.run = int(parts[-1].name[:6]) + 1 if parts else 1
     for p in parts:
         for d in _read(p, 'documents', ['document', 'sha256', 'pages', 'error_code', 'error']):
             if d['sha256'] and d['error_code'] != 'encrypted': self.known[d['sha256']] = Content(d['pages'], d['error_code'], d['error'], d['document'])
@@ -125,18 +148,9 @@ def _load(self: Ledger) -> None:
 @patch
 def names(self: Ledger) -> Iterator[str]:
     "Names of the documents that could be opened, in the tables and in the parts of a run that was stopped; tables that can't be read hold none"
-    from pyarrow import ArrowException
     for p in (self.out, *self.parts.iterdir()):
         try: yield from (d['document'] for d in _read(p, 'documents', ['document', 'sha256']) if d['sha256'])
-        except (ArrowException, OSError): continue
-
-def _read(part: Path, table: str, columns: list[str] | None = None) -> Iterator[dict]:
-    "The rows of a table, a batch at a time; none where it isn't there"
-    import pyarrow.parquet as pq
-    path = part/f'{table}.parquet'
-    if not path.exists(): return
-    with pq.ParquetFile(path) as f:
-        for b in f.iter_batches(4096, columns=columns): yield from b.to_pylist()
+        except ScanError: continue
 
 # %% ../nbs/35_tables.ipynb #87af4e22
 @patch
@@ -169,8 +183,10 @@ _SLICE = 500_000  # Rows that are sorted in memory at a time, about
 def _table(parts: list[Path], table: str, low: str, high: str, wanted: Any) -> 'pa.Table':
     "The rows of one slice, sorted"
     import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
-    got = [pq.read_table(p/f'{table}.parquet', schema=schema(table), filters=[('sha256', '>=', low), ('sha256', '<', high)]) for p in parts if (p/f'{table}.parquet').exists()]
-    t = pa.concat_tables([schema(table).empty_table(), *got])
+    def slice_of(path: Path) -> 'pa.Table':
+        try: return pq.read_table(path, schema=schema(table), filters=[('sha256', '>=', low), ('sha256', '<', high)])
+        except (pa.ArrowException, OSError) as e: raise _damage(path, e) from e
+    t = pa.concat_tables([schema(table).empty_table(), *(slice_of(f) for p in parts if (f := p/f'{table}.parquet').exists())])
     return t.filter(pc.is_in(t['sha256'], wanted)).sort_by([(k, 'ascending') for k in ('sha256', 'page', 'number')[:2 + (table == 'redactions')]])
 
 def _sums(pages: 'pa.Table') -> dict[str, tuple[int, int, float]]:
