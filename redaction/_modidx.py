@@ -1768,6 +1768,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.tables._Follow.__init__': ('tables.html#_follow.__init__', 'redaction/tables.py'),
                                   'redaction.tables._Follow.take': ('tables.html#_follow.take', 'redaction/tables.py'),
                                   'redaction.tables._damage': ('tables.html#_damage', 'redaction/tables.py'),
+                                  'redaction.tables._finished': ('tables.html#_finished', 'redaction/tables.py'),
                                   'redaction.tables._opens': ('tables.html#_opens', 'redaction/tables.py'),
                                   'redaction.tables._page': ('tables.html#_page', 'redaction/tables.py'),
                                   'redaction.tables._publish': ('tables.html#_publish', 'redaction/tables.py'),

@@ -242,21 +242,38 @@ def _publish(src: Path, dst: Path) -> None:
     except OSError: shutil.copyfile(src, new)
     os.replace(new, dst)
 
+# %% ../nbs/35_tables.ipynb #564eb9ad
+def _finished(out: Path) -> dict[str, Any]:
+    "The manifest of a finished scan whose tables are all there"
+    import pyarrow as pa, pyarrow.parquet as pq
+    try: said = json.loads((out/'manifest.json').read_text(encoding='utf-8')); rows = {t: said['files'][f'{t}.parquet']['rows'] for t in SCHEMA}
+    except FileNotFoundError: raise ScanError(f'{out}: no finished scan here, manifest.json is missing') from None
+    except (OSError, ValueError, KeyError, TypeError) as e: raise ScanError(f"{out/'manifest.json'}: not as a scan writes it ({e!r}); scan again") from e
+    for t, n in rows.items():
+        path = out/f'{t}.parquet'
+        try: has = pq.read_metadata(path); lacks = [c for c in SCHEMA[t] if c not in has.schema.to_arrow_schema().names]
+        except FileNotFoundError: raise ScanError(f'{path}: missing; scan again') from None
+        except (pa.ArrowException, OSError) as e: raise _damage(path, e) from e
+        if lacks: raise ScanError(f'{path}: has no column {lacks[0]}; scan again')
+        if has.num_rows != n: raise ScanError(f'{path}: {has.num_rows} rows, and manifest.json says {n}; scan again')
+    return said
+
 # %% ../nbs/35_tables.ipynb #9c3eba01
 def read_documents(
     out: str | Path,             # Folder of a finished scan
 )->Iterator[dict[str, Any]]:     # Objects as `redaction detect --format json` writes them
     "The documents of a scan with all their pages and redactions"
     out = Path(out)
-    try: model = json.loads((out/'manifest.json').read_text(encoding='utf-8')).get('model')
-    except OSError as e: raise ScanError(f'{out}: no finished scan here, manifest.json is missing') from e
-    name = model.get('name') if isinstance(model, dict) else model
+    model = _finished(out).get('model'); name = model.get('name') if isinstance(model, dict) else model
     by = lambda *k: lambda r: tuple(r[i] for i in k)
     docs = sorted(_read(out, 'documents'), key=lambda d: (d['sha256'] or 'g', d['document']))
     pages, reds = groupby(_read(out, 'pages'), by('sha256')), _Follow(_read(out, 'redactions'))
     for sha, same in groupby(docs, by('sha256')):
         same = list(same); found: list[dict] = []
-        if not all(d['error_code'] for d in same): found = [_page(p, reds) for p in next(pages)[1]]
+        if not all(d['error_code'] for d in same):
+            key, rows = next(pages, ((), ()))
+            if key != sha: raise ScanError(f"{out/'pages.parquet'}: holds no pages of {same[0]['document']}; scan again")
+            found = [_page(p, reds) for p in rows]
         for d in same: yield dict(document=d['document'], sha256=d['sha256'], model=name, error=d['error'], pages=found if not d['error_code'] else [])
 
 # %% ../nbs/35_tables.ipynb #782ac0cd
