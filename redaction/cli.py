@@ -138,6 +138,7 @@ from . import cli_data, cli_model, cli_run  # noqa: F401,E402 - their commands j
 def command() -> None:
     "What the installed program `redaction` runs: a full disk is told in one line, and a reader that went away (`| head`) in none"
     import os
+    if not sys.warnoptions: warnings.filterwarnings('ignore', category=FutureWarning)   # what a library means to change one day
     try:
         try: app()
         finally: sys.stdout.flush()

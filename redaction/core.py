@@ -423,12 +423,12 @@ _TYPES = {k: type(v) for k, v in DEFAULTS.items()}
 # %% ../nbs/00_core.ipynb #adfcc736
 def find_settings(
     start: str | Path = '.',  # Directory the search begins in
-)->Path | None:               # The nearest `settings.ini` upwards that has a section, or None
+)->Path | None:               # The nearest `settings.ini` upwards that has a section, were it a broken one, or None
     "Find the settings file that holds for a directory"
     start = Path(start).resolve()
     for d in [start, *start.parents]:
         f = d/'settings.ini'
-        if f.is_file() and f.stat().st_size < 1_000_000 and re.search(r'^\[.+\]', f.read_text(encoding='utf-8', errors='replace'), re.M): return f
+        if f.is_file() and f.stat().st_size < 1_000_000 and re.search(r'^\[', f.read_text(encoding='utf-8', errors='replace'), re.M): return f
     return None
 
 # %% ../nbs/00_core.ipynb #1c65655b

@@ -191,3 +191,9 @@ def test_model_of_another_version(redaction, letter, tmp_path):
     for style in ('table', 'json', 'csv'):
         r = redaction('detect', letter, '--model', model, '--format', style)
         assert r.status == 2 and len(r.err.splitlines()) == 1 and 'judge.json' in r.err and 'export the model again' in r.err and 'samples' not in r.out, (style, r)
+
+
+def test_one_line(redaction, tmp_path):
+    "What goes wrong is told in one line, without the remarks of libraries"
+    r = redaction('export', tmp_path, tmp_path/'out')
+    assert (r.status, len(r.err.splitlines())) == (2, 1) and 'not a finished run' in r.err, r
