@@ -554,6 +554,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.detect.Told.before_epoch': ('detect.html#told.before_epoch', 'redaction/detect.py'),
                                   'redaction.detect._dice': ('detect.html#_dice', 'redaction/detect.py'),
                                   'redaction.detect._focal': ('detect.html#_focal', 'redaction/detect.py'),
+                                  'redaction.detect._read_weights': ('detect.html#_read_weights', 'redaction/detect.py'),
                                   'redaction.detect.backbone': ('detect.html#backbone', 'redaction/detect.py'),
                                   'redaction.detect.conv': ('detect.html#conv', 'redaction/detect.py'),
                                   'redaction.detect.find': ('detect.html#find', 'redaction/detect.py'),

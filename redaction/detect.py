@@ -23,7 +23,7 @@ from fastai.torch_core import to_device
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, snap, suppress
-from .core import KINDS, Detections, Page, write_whole
+from .core import KINDS, Detections, ModelError, Page, write_whole
 from .dataset import Record, dataloaders, read_image
 
 # %% ../nbs/22_detect.ipynb #97b4d996
@@ -243,6 +243,12 @@ class Told(Callback):
         self.tell(dict(epoch=self.epoch) | said | dict(lr=float(self.opt.hypers[-1]['lr']), seconds=time.perf_counter() - self.start))
 
 # %% ../nbs/22_detect.ipynb #59bca297
+def _read_weights(path: Path, key: str) -> dict:
+    "What `torch.save` wrote to a file, without running anything in it"
+    try: d = torch.load(path, map_location='cpu', weights_only=True); d[key]; return d
+    except FileNotFoundError: raise
+    except (EOFError, KeyError, TypeError, OSError, RuntimeError, UnpicklingError) as e: raise ModelError(f'{path}: damaged, or not a file of weights ({type(e).__name__}); delete it, or put back the right one') from e
+
 class Kept(Callback):
     "Keep after each round what the rest of a fit depends on, and go on from what was kept"
     order = 95  # When the average of weights is there
@@ -252,9 +258,8 @@ class Kept(Callback):
     ):
         self.path, self.of, self.rounds, self.held = path, of, 0, None
         if not path.exists(): return
-        try: self.held = torch.load(path, map_location='cpu', weights_only=True); self.rounds = self.held['rounds']
-        except (EOFError, KeyError, OSError, RuntimeError, UnpicklingError) as e: raise ValueError(f'{path}: damaged ({e}); delete it to begin this step anew') from e
-        if self.held['of'] != of: raise ValueError(f'{path}: kept from a fit of {self.held["of"]}, not of {of}; delete it to begin anew')
+        self.held = _read_weights(path, 'rounds'); self.rounds = self.held['rounds']
+        if self.held['of'] != of: raise ModelError(f'{path}: kept from a fit of {self.held["of"]}, not of {of}; delete it to begin anew')
     def before_fit(self):
         if not self.held: return
         self.model.load_state_dict(self.held['net']); self.average.mean.load_state_dict(self.held['mean'])
@@ -305,7 +310,7 @@ def load_net(
     path: str | Path,      # File written by `save_net`
 )->nn.Module:              # In evaluation mode
     "Read a network back; nothing in the file is executed"
-    d = torch.load(path, map_location='cpu', weights_only=True)
+    d = _read_weights(Path(path), 'about')
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
