@@ -105,6 +105,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'redaction.catalogue.Catalogue._join': ('catalogue.html#catalogue._join', 'redaction/catalogue.py'),
                                      'redaction.catalogue.Catalogue._make': ('catalogue.html#catalogue._make', 'redaction/catalogue.py'),
                                      'redaction.catalogue.Catalogue._near': ('catalogue.html#catalogue._near', 'redaction/catalogue.py'),
+                                     'redaction.catalogue.Catalogue._plain': ('catalogue.html#catalogue._plain', 'redaction/catalogue.py'),
                                      'redaction.catalogue.Catalogue.add': ('catalogue.html#catalogue.add', 'redaction/catalogue.py'),
                                      'redaction.catalogue.Catalogue.add_address': ( 'catalogue.html#catalogue.add_address',
                                                                                     'redaction/catalogue.py'),

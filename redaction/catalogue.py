@@ -118,19 +118,28 @@ def _open(path: Path) -> Any:
 # %% ../nbs/10_catalogue.ipynb #2137b5c7
 @patch
 @contextmanager
+def _plain(self: Catalogue) -> Iterator[None]:
+    "What SQLite can't do, for want of space or of a lock, as an error that names the file"
+    import apsw
+    try: yield
+    except apsw.Error as e: raise CatalogueError(f'{self.path}: {e}') from e
+
+@patch
+@contextmanager
 def transaction(self: Catalogue) -> Iterator[None]:
     "All that happens inside happens whole or not at all; nests"
-    with self._lock:
+    with self._lock, self._plain():
         inner = self.db.conn.in_transaction
         self.db.execute('savepoint inner_one' if inner else 'begin immediate')  # not `with conn`: that waits for a lock without letting other threads run
-        try: yield
+        try:
+            yield
+            if self.db.conn.in_transaction: self.db.execute('release inner_one' if inner else 'commit')
         except BaseException:
             self._seen, self._hashes = 0, (np.zeros((0, 32), np.uint8), [])     # what was read inside was not kept
-            self.db.execute('rollback to inner_one' if inner else 'rollback')
+            if self.db.conn.in_transaction:                                         # which a full disk may have ended
+                self.db.execute('rollback to inner_one' if inner else 'rollback')
+                if inner: self.db.execute('release inner_one')
             raise
-        finally:
-            if inner: self.db.execute('release inner_one')
-            elif self.db.conn.in_transaction: self.db.execute('commit')
 
 # %% ../nbs/10_catalogue.ipynb #09576cf0
 @patch
@@ -139,7 +148,7 @@ def rows(self: Catalogue,
     *values: Any,       # One for each `?`
 )->list[dict]:          # A dictionary for each row
     "Ask the catalogue"
-    with self._lock: return self.db.q(sql, values)
+    with self._lock, self._plain(): return self.db.q(sql, values)
 
 # %% ../nbs/10_catalogue.ipynb #8459ba1e
 @patch
@@ -151,7 +160,7 @@ def add(self: Catalogue,
     "Add a row"
     if unknown := set(row) - set(TABLES[table]): raise CatalogueError(f'{table} has no column {sorted(unknown)[0]!r}. Columns: {", ".join(TABLES[table])}')
     how = 'insert or ignore into' if not replace else 'insert or replace into'
-    with self._lock:
+    with self._lock, self._plain():
         self.db.execute(f'{how} {table} ({", ".join(row)}) values ({", ".join("?" * len(row))})', list(row.values()))
         return self.db.conn.changes() > 0
 
