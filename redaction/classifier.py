@@ -100,7 +100,7 @@ def load_classifier(
     try:
         about = json.loads((path/'model.json').read_text(encoding='utf-8'))
         wrong, want = _fits(about), (about['sha256'], about['name'], about['version'])[0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise ModelError(f'{path}: not a classifier package (needs model.json and model.onnx): {e!r}') from e
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e: raise ModelError(f'{path}: not a classifier package (needs model.json and model.onnx): {e!r}') from e
     if wrong: raise ModelError(f'{path}: {wrong}')
     try: got = sha256(path/'model.onnx')
     except OSError as e: raise ModelError(f'{path}: model.onnx is missing') from e

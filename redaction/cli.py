@@ -100,10 +100,10 @@ def read_params(
     import json, yaml
     from redaction.core import SettingsError
     try: params = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as e: raise SettingsError(f'{path}: not YAML: {e}') from e
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e: raise SettingsError(f'{path}: not YAML: {e}') from e
     if not isinstance(params, dict): raise SettingsError(f'{path}: must hold sections such as `train:`, got {type(params).__name__}')
     try: json.dumps(params, sort_keys=True)
-    except TypeError as e: raise SettingsError(f'{path}: holds what JSON has no word for, such as a date or a number as a name: {e}') from e
+    except (TypeError, ValueError, RecursionError) as e: raise SettingsError(f'{path}: holds what JSON has no word for, such as a date, a number as a name or a list within itself: {e}') from e
     return params
 
 # %% ../nbs/69_cli.ipynb #5d037364

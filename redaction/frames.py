@@ -248,7 +248,7 @@ def read_profile(
     "Read the profile of the accepted version"
     try: p = json.loads(Path(path).read_text(encoding='utf-8')); return {k: p[k] for k in ('pages', 'boxes', 'documents', 'kinds', 'lean', 'paper', 'quantiles')}
     except FileNotFoundError: raise ValidationError(f'{path}: no such profile of an accepted version; `redaction data accept` writes one') from None
-    except (OSError, ValueError, KeyError, TypeError) as e: raise ValidationError(f'{path}: not a profile written by `accept`: {e!r}') from e
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e: raise ValidationError(f'{path}: not a profile written by `accept`: {e!r}') from e
 
 # %% ../nbs/17_frames.ipynb #f5e8ef26
 def _ks(a: Sequence[float], b: Sequence[float]) -> float:

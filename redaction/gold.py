@@ -119,7 +119,7 @@ def read_json(
     "Read a file of labels, or say what is wrong with it"
     try: return json.loads(path.read_text(encoding='utf-8-sig'))
     except OSError as e: raise RecordsError(f'{path}: {e.strerror or e}; give the path of a COCO file') from None
-    except ValueError as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
+    except (ValueError, RecursionError) as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
 
 def _is_id(v: Any) -> bool: return isinstance(v, (int, float, str))
 
@@ -168,7 +168,7 @@ def read_predictions(
     for i, line in enumerate(lines, 1):
         if not line.strip(): continue
         try: docs.append(Document.from_dict({'sha256': None, 'error': None} | json.loads(line)))
-        except (KeyError, TypeError, ValueError) as e: raise RecordsError(f'{path}: line {i}: {type(e).__name__}: {e}; write it anew with `redaction detect`') from None
+        except (KeyError, TypeError, ValueError, RecursionError) as e: raise RecordsError(f'{path}: line {i}: {type(e).__name__}: {e}; write it anew with `redaction detect`') from None
     return docs
 
 # %% ../nbs/23_gold.ipynb #4953bcc6

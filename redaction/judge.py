@@ -236,7 +236,7 @@ def load_judge(
         d = json.loads(Path(path).read_text())
         if tuple(d['features']) != AGAIN: raise ValueError('its columns are not those that are measured here; export the model again')
         return Judge(*(Trees(*(look[k] for k in _TABLES)) for look in d['looks'][:2]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as e: raise ModelError(f'{path}: not a file of trees: {e}') from e
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as e: raise ModelError(f'{path}: not a file of trees: {e}') from e
 
 def save_judge(
     judge: Judge,      # What to store
