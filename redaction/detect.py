@@ -245,9 +245,12 @@ class Told(Callback):
 # %% ../nbs/22_detect.ipynb #59bca297
 def _read_weights(path: Path, key: str) -> dict:
     "What `torch.save` wrote to a file, without running anything in it"
-    try: d = torch.load(path, map_location='cpu', weights_only=True); d[key]; return d
-    except FileNotFoundError: raise
-    except (EOFError, KeyError, TypeError, OSError, RuntimeError, UnpicklingError) as e: raise ModelError(f'{path}: damaged, or not a file of weights ({type(e).__name__}); delete it, or put back the right one') from e
+    wrong = f'{path}: damaged, or not a file of weights; delete it, or put back the right one'
+    try: d = torch.load(path, map_location='cpu', weights_only=True)
+    except (FileNotFoundError, PermissionError): raise
+    except (EOFError, OSError, RuntimeError, UnpicklingError) as e: raise ModelError(wrong) from e
+    if not isinstance(d, dict) or key not in d: raise ModelError(wrong)
+    return d
 
 class Kept(Callback):
     "Keep after each round what the rest of a fit depends on, and go on from what was kept"

@@ -83,7 +83,8 @@ class Ledger:
         self.begun: dict[str, set[int]] = {}    # Pages on disk of contents that are not
         self.lost: list[Path] = []              # Parts that could not be opened
         self.rows: dict[str, list[dict]] = {t: [] for t in SCHEMA}
-        self._load()
+        try: self._load()
+        except BaseException: self.close(); raise
 
     def __enter__(self) -> 'Ledger': return self
     def __exit__(self, *args: Any) -> None: self.close()
@@ -171,7 +172,7 @@ def commit(self: Ledger) -> None:
     "Put the rows taken so far on disk, all or none"
     if not any(self.rows.values()): return
     import pyarrow as pa, pyarrow.parquet as pq
-    made = self.parts/'.part'; made.mkdir()
+    made = self.parts/'.part'; shutil.rmtree(made, ignore_errors=True); made.mkdir()   # a full disk may have left one
     for t, rows in self.rows.items():
         if rows: pq.write_table(pa.Table.from_pylist(rows, schema(t)), made/f'{t}.parquet', compression='zstd')
     os.rename(made, self.parts/f'{self.next:06d}-{self.run:06d}')
