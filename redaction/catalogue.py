@@ -133,7 +133,7 @@ def transaction(self: Catalogue) -> Iterator[None]:
         self.db.execute('savepoint inner_one' if inner else 'begin immediate')  # not `with conn`: that waits for a lock without letting other threads run
         try:
             yield
-            if self.db.conn.in_transaction: self.db.execute('release inner_one' if inner else 'commit')
+            self.db.execute('release inner_one' if inner else 'commit')
         except BaseException:
             self._seen, self._hashes = 0, (np.zeros((0, 32), np.uint8), [])     # what was read inside was not kept
             if self.db.conn.in_transaction:                                         # which a full disk may have ended
