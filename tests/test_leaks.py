@@ -7,7 +7,6 @@ from redaction.leaks import ADVICE, find_leaks, find_leaks_safely
 
 MADE = ROOT/'nbs/files/leaks'
 EXPECTED = json.loads((MADE/'expected.json').read_text())
-BOXES = dict(white_in_outline=[[176, 70, 236, 84]], ocr_layer=[[185, 69, 250, 85]], ocr_below=[[185, 69, 250, 85]])  # what a model finds there
 XRAY, CIB = ROOT.parent/'shared/data/xray', ROOT.parent/'shared/data/cib'
 sys.path.insert(0, str(ROOT/'nbs/files'))
 
@@ -19,8 +18,8 @@ def told(src, boxes=(), **kw): return [(r['leak'], r.get('text')) for _, r in fi
 def test_pair(name):
     "The leak is told with its text and the way to it, the twin is not"
     e = EXPECTED[name]
-    assert told(MADE/f'{name}.leak.pdf', BOXES.get(name, [])) == [(e['leak'], e['text'])]
-    assert told(MADE/f'{name}.twin.pdf', BOXES.get(name, [])) == []
+    assert told(MADE/f'{name}.leak.pdf', e['boxes']) == [(e['leak'], e['text'])]
+    assert told(MADE/f'{name}.twin.pdf', e['boxes']) == []
 
 
 def test_pairs_are_what_the_script_makes():

@@ -132,9 +132,9 @@ CASES = {
     'attached_text': ('attachment', NAME, attached('notes.txt', ' '.join([*ROWS[:2], NAME, *ROWS[2:]])), attached('notes.txt', 'Nothing of the inspection or its inspector stands in here, only words.'), 'other words'),
     'revision': ('earlier_revision', NAME, revised(letter(), letter('') + RECT), revised(letter('') + RECT, letter('') + RECT + text(40, 60, 'Approved')), 'a note was added later'),
 }
-BOXED = ('white_in_outline', 'ocr_layer', 'ocr_below')  # cases that can be told only by the boxes that a model finds
+BOXES = dict(white_in_outline=[[176, 70, 236, 84]], ocr_layer=[[185, 69, 250, 85]], ocr_below=[[185, 69, 250, 85]])  # what a model finds, where only that can tell
 
 if __name__ == '__main__':
     OUT.mkdir(exist_ok=True)
     for name, (how, words, leak, twin, _) in CASES.items(): (OUT/f'{name}.leak.pdf').write_bytes(leak); (OUT/f'{name}.twin.pdf').write_bytes(twin)
-    (OUT/'expected.json').write_text(json.dumps({n: dict(leak=c[0], text=c[1], twin=c[4], boxed=n in BOXED) for n, c in CASES.items()}, indent=1) + '\n')
+    (OUT/'expected.json').write_text(json.dumps({n: dict(leak=c[0], text=c[1], twin=c[4], boxes=BOXES.get(n, [])) for n, c in CASES.items()}, indent=1) + '\n')
