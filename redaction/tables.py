@@ -78,12 +78,12 @@ class Ledger:
         self.key, self.sources = json.loads(json.dumps(key)), [s if '://' in s else ('@' if s[:1] == '@' else '') + os.path.abspath(s.removeprefix('@')) for s in map(os.fspath, sources)]
         try: self.parts.mkdir(parents=True, exist_ok=True)
         except OSError as e: raise ScanError(f"{out}: can't be made: {e.strerror}") from e
-        self._lock(); self._check_owner()
+        self._lock()
         self.known: dict[str, Content] = {}     # Contents that are through, by sha256
         self.begun: dict[str, set[int]] = {}    # Pages on disk of contents that are not
         self.lost: list[Path] = []              # Parts that could not be opened
         self.rows: dict[str, list[dict]] = {t: [] for t in SCHEMA}
-        try: self._load()
+        try: self._check_owner(); self._load()
         except BaseException: self.close(); raise
 
     def __enter__(self) -> 'Ledger': return self
@@ -104,13 +104,16 @@ def _check_owner(self: Ledger) -> None:
     try: was = json.loads(owner.read_text(encoding='utf-8', errors='surrogateescape')) if owner.exists() else None
     except (OSError, ValueError): was = None                       # written whole, so this is damage from outside
     if was and was.get('sources') != self.sources:
-        self.close(); raise ScanError(f'{self.out}: holds the scan of {", ".join(was["sources"])}; choose another folder, or delete this one')
+        raise ScanError(f'{self.out}: holds the scan of {", ".join(was["sources"])}; choose another folder, or delete this one')
     for p in self.parts.iterdir():
         if p.is_dir() and (p.name[0] in '.s' or not was or was['key'] != self.key): shutil.rmtree(p)  # unfinished parts, members of archives, useless results
     write_whole(owner, json.dumps(mine).encode('utf-8', 'surrogateescape'))
 
 # %% ../nbs/35_tables.ipynb #1adbed08
-def _damage(path: Path, e: Exception) -> ScanError: return ScanError(f'{path}: damaged ({str(e).splitlines()[0][:200]}); scan again, and if that fails, delete {path.parent} first')
+def _damage(path: Path, e: Exception) -> Exception:
+    "The error to tell for a table that can't be read"
+    if isinstance(e, PermissionError): return e
+    return ScanError(f"{path}: damaged ({str(e).partition(chr(10))[0][:200]}); scan again, and if that fails, delete {path.parent} first")
 
 def _read(part: Path, table: str, columns: list[str] | None = None) -> Iterator[dict]:
     "The rows of a table, a batch at a time; none where it isn't there"
