@@ -418,6 +418,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'redaction.core.flip_y': ('core.html#flip_y', 'redaction/core.py'),
                                 'redaction.core.hold': ('core.html#hold', 'redaction/core.py'),
                                 'redaction.core.iou_matrix': ('core.html#iou_matrix', 'redaction/core.py'),
+                                'redaction.core.parse_json': ('core.html#parse_json', 'redaction/core.py'),
                                 'redaction.core.section': ('core.html#section', 'redaction/core.py'),
                                 'redaction.core.sections': ('core.html#sections', 'redaction/core.py'),
                                 'redaction.core.settings': ('core.html#settings', 'redaction/core.py'),

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from fastcore.basics import patch
 from .boxes import MULTIPLE, prepare
-from .core import DocumentError, ModelError, fingerprint, section, settings, sha256
+from .core import DocumentError, ModelError, fingerprint, parse_json, section, settings, sha256
 from .pages import open_document
 from .predict import WORKER, Predictor, lost_reason, open_graph
 from .turn import lies_sideways, turned
@@ -98,9 +98,9 @@ def load_classifier(
     "Open a classifier's package"
     path = Path(path) if path else default_classifier()
     try:
-        about = json.loads((path/'model.json').read_text(encoding='utf-8'))
+        about = parse_json((path/'model.json').read_text(encoding='utf-8'))
         wrong, want = _fits(about), (about['sha256'], about['name'], about['version'])[0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e: raise ModelError(f'{path}: not a classifier package (needs model.json and model.onnx): {e!r}') from e
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise ModelError(f'{path}: not a classifier package (needs model.json and model.onnx): {e!r}') from e
     if wrong: raise ModelError(f'{path}: {wrong}')
     try: got = sha256(path/'model.onnx')
     except OSError as e: raise ModelError(f'{path}: model.onnx is missing') from e

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .core import RedactionError, sha256, write_whole
+from .core import RedactionError, parse_json, sha256, write_whole
 from .suspects import page_losses, page_suspects
 
 # %% ../nbs/21_clean.ipynb #90b59e9f
@@ -260,7 +260,7 @@ def undo(
 )->None:
     "Take back everything that an `apply` did"
     record = Path(record)
-    try: done = json.loads(record.read_text(encoding='utf-8')); what, home = done['what'], Path(done['home'])
+    try: done = parse_json(record.read_text(encoding='utf-8')); what, home = done['what'], Path(done['home'])
     except (OSError, ValueError, KeyError, TypeError) as e: raise CleanError(f'{record}: not a record of a cleaner: {e!r}') from e
     if what == 'folder':
         for m in reversed(done['moves']): _unmove(home/m['from'], home/m['to'], m['sha256'])

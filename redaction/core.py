@@ -7,7 +7,7 @@ __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError'
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
            'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'sha256',
-           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'hold']
+           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'parse_json', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json, re
@@ -510,6 +510,14 @@ def write_whole(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
     return path
+
+# %% ../nbs/00_core.ipynb #b9b6a06b
+def parse_json(
+    text: str | bytes,  # Perhaps not JSON at all
+)->Any:                 # What it says
+    "JSON that may be anything; `ValueError` where it is none, also where it is nested without end"
+    try: return json.loads(text)
+    except RecursionError: raise ValueError('nested too deeply') from None
 
 # %% ../nbs/00_core.ipynb #13fd5ddd
 def hold(

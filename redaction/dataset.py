@@ -7,7 +7,6 @@ __all__ = ['MAX_BOXES', 'Record', 'LabelError', 'read_records', 'read_image', 'r
            'Crops', 'dataloaders']
 
 # %% ../nbs/14_dataset.ipynb #d6571d1c
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Sequence
 import cv2
 import numpy as np
 from .boxes import LONG_SIDE, encode
-from .core import KINDS, RedactionError, as_boxes, document_name, write_whole, xywh_to_xyxy
+from .core import KINDS, RedactionError, as_boxes, document_name, parse_json, write_whole, xywh_to_xyxy
 from .overprint import overprint
 
 # %% ../nbs/14_dataset.ipynb #28769e0d
@@ -69,7 +68,7 @@ def read_records(
 )->list[Record]:                      # One for each image, in the file's order
     "Read a COCO file"
     labels = Path(labels)
-    try: coco = json.loads(labels.read_text(encoding='utf-8-sig')); cats = {c['id']: c['name'] for c in coco['categories']}
+    try: coco = parse_json(labels.read_text(encoding='utf-8-sig')); cats = {c['id']: c['name'] for c in coco['categories']}
     except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file: {e!r}') from e
     folder = Path(images) if images else labels.parent/'images' if (labels.parent/'images').is_dir() else labels.parent
     anns = defaultdict(list)
@@ -103,7 +102,7 @@ def render_labelled(
     from redaction.pages import open_document
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     todo = defaultdict(list)
-    for im in json.loads(Path(labels).read_text(encoding='utf-8-sig'))['images']:
+    for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']:
         if not (out/im['file_name']).exists(): todo[im['document']].append(im)
     for name, ims in todo.items():
         with open_document(Path(pdfs)/f'{name}.pdf') as doc:

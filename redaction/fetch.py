@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 from fastcore.basics import patch
-from .core import RedactionError, section, write_whole
+from .core import RedactionError, parse_json, section, write_whole
 
 # %% ../nbs/10_fetch.ipynb #d028a489
 FETCH: dict[str, Any] = dict(
@@ -221,7 +221,7 @@ class _Part:
     def note(self) -> Path: return self.path.with_name(self.path.name + '.json')
     @property
     def version(self) -> str:
-        try: return json.loads(self.note.read_text())['version'] if self.path.is_file() else ''
+        try: return parse_json(self.note.read_text())['version'] if self.path.is_file() else ''
         except (OSError, ValueError, KeyError): return ''
     def begin(self, version: str) -> None: self.drop(); write_whole(self.note, json.dumps(dict(version=version)))
     def drop(self) -> None: self.path.unlink(missing_ok=True); self.note.unlink(missing_ok=True)

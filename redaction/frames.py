@@ -15,7 +15,7 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image, ImageOps
 from .catalogue import NEAR, phash
-from .core import RedactionError, document_name, iou_matrix, write_whole
+from .core import RedactionError, document_name, iou_matrix, parse_json, write_whole
 from .dataset import LabelError, Record
 from .labels import picture_size
 
@@ -30,8 +30,8 @@ def load_coco(
 )->dict[str, Any]:        # With the lists `images`, `annotations` and `categories`, each of objects
     "Read a COCO file and check no more than that it is one"
     labels = Path(labels)
-    try: coco = json.loads(labels.read_text(encoding='utf-8-sig'))
-    except (OSError, ValueError, RecursionError) as e: raise LabelError(f'{labels}: not a COCO file: {e}') from e   # the bytes of one that is not even text stay out of it
+    try: coco = parse_json(labels.read_text(encoding='utf-8-sig'))
+    except (OSError, ValueError) as e: raise LabelError(f'{labels}: not a COCO file: {e}') from e   # the bytes of one that is not even text stay out of it
     for key in ('images', 'annotations', 'categories'):
         items = coco.get(key) if isinstance(coco, dict) else None
         if not isinstance(items, list) or not all(isinstance(i, dict) for i in items): raise LabelError(f'{labels}: not a COCO file: `{key}` must be a list of objects')
@@ -246,9 +246,9 @@ def read_profile(
     path: str | Path,    # Profile written by `accept`
 )->dict[str, Any]:       # As `profile` gives it
     "Read the profile of the accepted version"
-    try: p = json.loads(Path(path).read_text(encoding='utf-8')); return {k: p[k] for k in ('pages', 'boxes', 'documents', 'kinds', 'lean', 'paper', 'quantiles')}
+    try: p = parse_json(Path(path).read_text(encoding='utf-8')); return {k: p[k] for k in ('pages', 'boxes', 'documents', 'kinds', 'lean', 'paper', 'quantiles')}
     except FileNotFoundError: raise ValidationError(f'{path}: no such profile of an accepted version; `redaction data accept` writes one') from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e: raise ValidationError(f'{path}: not a profile written by `accept`: {e!r}') from e
+    except (OSError, ValueError, KeyError, TypeError) as e: raise ValidationError(f'{path}: not a profile written by `accept`: {e!r}') from e
 
 # %% ../nbs/17_frames.ipynb #f5e8ef26
 def _ks(a: Sequence[float], b: Sequence[float]) -> float:

@@ -7,13 +7,12 @@ __all__ = ['Preds', 'RecordsError', 'EvaluationError', 'GoldPage', 'outline_shap
            'read_predictions', 'by_file']
 
 # %% ../nbs/23_gold.ipynb #f4605929
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 import numpy as np
 from fastcore.basics import patch
-from .core import KINDS, Detections, Document, Page, RedactionError, document_name, xywh_to_xyxy
+from .core import KINDS, Detections, Document, Page, RedactionError, document_name, parse_json, xywh_to_xyxy
 
 # %% ../nbs/23_gold.ipynb #7c8ea9e8
 class RecordsError(RedactionError):
@@ -117,9 +116,9 @@ def read_json(
     path: Path,  # Perhaps with a byte order mark
 )->Any:
     "Read a file of labels, or say what is wrong with it"
-    try: return json.loads(path.read_text(encoding='utf-8-sig'))
+    try: return parse_json(path.read_text(encoding='utf-8-sig'))
     except OSError as e: raise RecordsError(f'{path}: {e.strerror or e}; give the path of a COCO file') from None
-    except (ValueError, RecursionError) as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
+    except ValueError as e: raise RecordsError(f'{path}: not JSON ({e}); give a COCO file') from None
 
 def _is_id(v: Any) -> bool: return isinstance(v, (int, float, str))
 
@@ -167,8 +166,8 @@ def read_predictions(
     except (OSError, UnicodeDecodeError) as e: raise RecordsError(f'{path}: {e}; give the JSON Lines of `redaction detect --format json`') from None
     for i, line in enumerate(lines, 1):
         if not line.strip(): continue
-        try: docs.append(Document.from_dict({'sha256': None, 'error': None} | json.loads(line)))
-        except (KeyError, TypeError, ValueError, RecursionError) as e: raise RecordsError(f'{path}: line {i}: {type(e).__name__}: {e}; write it anew with `redaction detect`') from None
+        try: docs.append(Document.from_dict({'sha256': None, 'error': None} | parse_json(line)))
+        except (KeyError, TypeError, ValueError) as e: raise RecordsError(f'{path}: line {i}: {type(e).__name__}: {e}; write it anew with `redaction detect`') from None
     return docs
 
 # %% ../nbs/23_gold.ipynb #4953bcc6

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from .boxes import STRIDE, Evidence, _box_mean, _place, _steps, plausible, propose, rivals, suppress
-from .core import KINDS, Detections, ModelError, iou_matrix
+from .core import KINDS, Detections, ModelError, iou_matrix, parse_json
 from .shapes import find_shapes, lines_about
 
 # %% ../nbs/02_judge.ipynb #7d9d2635
@@ -233,10 +233,10 @@ def load_judge(
 )->Judge:
     "Read a judge from its file"
     try:
-        d = json.loads(Path(path).read_text())
+        d = parse_json(Path(path).read_text())
         if tuple(d['features']) != AGAIN: raise ValueError('its columns are not those that are measured here; export the model again')
         return Judge(*(Trees(*(look[k] for k in _TABLES)) for look in d['looks'][:2]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as e: raise ModelError(f'{path}: not a file of trees: {e}') from e
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as e: raise ModelError(f'{path}: not a file of trees: {e}') from e
 
 def save_judge(
     judge: Judge,      # What to store

@@ -15,7 +15,7 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .core import KINDS, document_name, iou_matrix, write_whole
+from .core import KINDS, document_name, iou_matrix, parse_json, write_whole
 from .dataset import LabelError, Record, _polygon
 
 # %% ../nbs/15_labels.ipynb #30f0291e
@@ -93,10 +93,9 @@ def json(self: Checker,
 )->Any:                    # None where it is no JSON, and a problem says why
     "Parse JSON that may be anything"
     if text is None: return None
-    try: return json.loads(text)
+    try: return parse_json(text)
     except json.JSONDecodeError as e: self.add(record, f'not JSON: {e.msg} at line {e.lineno}, column {e.colno}', 'Mend that place, or export again', 'json')
-    except ValueError as e: self.add(record, f'not JSON: {str(e)[:60]}', 'Mend that number', 'json')
-    except RecursionError: self.add(record, 'nested too deeply for a label file', 'Export the labels again', 'json')
+    except ValueError as e: self.add(record, f'not JSON: {str(e)[:60]}', 'Mend that place, or export again', 'json')
 
 # %% ../nbs/15_labels.ipynb #763cb1b1
 _UNFIT = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')

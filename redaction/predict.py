@@ -7,7 +7,6 @@ __all__ = ['WORKER', 'Package', 'default_package', 'load_package', 'open_graph',
            'detect_safely', 'detect', 'annotate_pdf', 'annotate_images']
 
 # %% ../nbs/30_predict.ipynb #598a50dd
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -17,8 +16,8 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image
 from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
-from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes, fingerprint,
-                            section, settings, sha256, write_whole)
+from .core import (KINDS, KIND_COLORS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes,
+    fingerprint, parse_json, section, settings, sha256, write_whole)
 from .judge import judge, load_judge
 from .pages import DocumentReader, open_document
 from .turn import lies_sideways, turned, turned_back
@@ -50,8 +49,8 @@ def load_package(
         from redaction.hub import fetch_model
         path = fetch_model(str(path))
     path = Path(path) if path else default_package()
-    try: about = json.loads((path/'model.json').read_text(encoding='utf-8')); need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
+    try: about = parse_json((path/'model.json').read_text(encoding='utf-8')); need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
+    except (OSError, ValueError, KeyError, TypeError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
     ours = dict(kinds=list(KINDS), long_side=LONG_SIDE, maps=N_MAPS)
     if isinstance(t := need['threshold'], bool) or not isinstance(t, (int, float)) or not 0 <= t <= 1: raise ModelError(f'{path}/model.json: the threshold must lie between 0 and 1, got {t!r}')
     if not all(isinstance(need[k], str) for k in ('sha256', 'version', 'name')): raise ModelError(f'{path}/model.json: name, version and sha256 must be texts')

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 import numpy as np
-from .core import Detections, Page, SettingsError, sha256, write_whole
+from .core import Detections, Page, SettingsError, parse_json, sha256, write_whole
 from .crossval import CrossValidation, cross_validate, folds, hash_pages
 from .curves import best_threshold, coco_map
 from .dataset import LabelError, Record, read_image, read_records, render_labelled
@@ -347,7 +347,8 @@ def export_run(
     from redaction.export import export
     run = Path(run)
     if not (run/'net.pt').exists() or not (run/'judged.json').exists(): raise SettingsError(f'{run}: not a finished run (needs net.pt and judged.json); run `redaction train` to its end')
-    judged, params = (json.loads((run/f).read_text()) for f in ('judged.json', 'params.json'))
+    try: judged, params = (parse_json((run/f).read_text(encoding='utf-8')) for f in ('judged.json', 'params.json'))
+    except (OSError, ValueError) as e: raise SettingsError(f'{run}: judged.json or params.json is damaged ({e}); run `redaction train` again') from e
     pages = sample_pages(real_data(params.get('data') or {}, run, share=_share(params))[0])
     judge = load_judge(run/'judge.json') if (run/'judge.json').exists() else None
     return export(run/'net.pt', out, version, judged['threshold'], pages, _figures(judged) | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, judged['data'], 'redaction train --params params.yaml', params['seed'], bits=bits(params), judge=judge)

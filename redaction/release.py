@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Iterator, Sequence
 import numpy as np
 from fastcore.basics import patch
-from .core import KINDS, Page, RedactionError, hold, section, sha256, write_whole
+from .core import KINDS, Page, RedactionError, hold, parse_json, section, sha256, write_whole
 from .evaluate import Estimate, figures, score_pages
 from .gold import Gold
 from .predict import Package, Predictor, load_package
@@ -212,7 +212,7 @@ def history(self: Registry) -> list[dict[str, Any]]: # Oldest first: `at`, `what
     except FileNotFoundError: return []
     out, lines = [], text.splitlines()
     for i, line in enumerate(lines):
-        try: row = json.loads(line); out.append({k: row[k] for k in ('at', 'what', 'package', 'who', 'why')} | row)
+        try: row = parse_json(line); out.append({k: row[k] for k in ('at', 'what', 'package', 'who', 'why')} | row)
         except (ValueError, KeyError, TypeError) as e:
             if i < len(lines) - 1 or text.endswith('\n'): raise ReleaseError(f'{self.folder}/history.jsonl: line {i + 1} is not a row of the history: {e!r}') from e
     return out                                                     # a torn last line, of a machine that went off while it was written, never happened

@@ -10,7 +10,7 @@ import hashlib, json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
-from .core import RedactionError, hold, sha256, write_whole
+from .core import RedactionError, hold, parse_json, sha256, write_whole
 from .gold import Gold
 from .predict import load_package
 from .release import Decision, Registry, consider, package_hash, ready
@@ -70,7 +70,7 @@ def check_gold(
 
 # %% ../nbs/53_retrain.ipynb #74c8b8e3
 def _steps(file: Path) -> dict[str, Any]:
-    try: done = json.loads(file.read_text(encoding='utf-8'))
+    try: done = parse_json(file.read_text(encoding='utf-8'))
     except FileNotFoundError: return {}
     except ValueError as e: raise RetrainError(f'{file}: not JSON; remove it to begin again: {e}') from e
     if not isinstance(done, dict): raise RetrainError(f'{file}: must hold the steps that are done, as {{"checked": true}}, got {done!r}; remove it to begin again')

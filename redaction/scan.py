@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Protocol
 from fastcore.basics import patch
-from .core import SettingsError, fingerprint, section, settings, sha256
+from .core import SettingsError, fingerprint, parse_json, section, settings, sha256
 from .jobs import Dispatcher, Summary
 from .pool import Pool, WorkerError
 from .predict import WORKER, Package, load_package, lost_reason
@@ -164,8 +164,7 @@ def _drop_marked(out: Path, keep: Iterable[str] = ()) -> None:
 
 def _looked_otherwise(out: Path, key: dict[str, Any]) -> bool:
     "Whether the tables that are there were made with another model or other settings"
-    import json
-    try: return json.loads((out/'manifest.json').read_text(encoding='utf-8'))['settings'] != key
+    try: return parse_json((out/'manifest.json').read_text(encoding='utf-8'))['settings'] != key
     except FileNotFoundError: return False
     except (OSError, ValueError, KeyError, TypeError): return True  # not written by us, or damaged
 

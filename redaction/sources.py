@@ -7,12 +7,12 @@ __all__ = ['ENDINGS', 'ZIP', 'TAR', 'ARCHIVES', 'COPIES', 'SCANNED', 'RATIO', 'A
            'is_marked', 'LeftOut', 'walk', 'Meter', 'in_archive', 'find_paths', 'find_items', 'fetch']
 
 # %% ../nbs/35_sources.ipynb #d18bcd56
-import bz2, glob, gzip, io, json, lzma, os, re, tarfile, zipfile, zlib
+import bz2, glob, gzip, io, lzma, os, re, tarfile, zipfile, zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Container, Iterable, Iterator
-from .core import DamagedDocumentError, DocumentError, EncryptedDocumentError, LimitError, NotADocumentError, settings
+from .core import DamagedDocumentError, DocumentError, EncryptedDocumentError, LimitError, NotADocumentError, parse_json, settings
 from .pages import sniff
 
 # %% ../nbs/35_sources.ipynb #999d1dad
@@ -57,7 +57,7 @@ def copies_in(
     try: lines = Path(folder, COPIES).read_text(encoding='utf-8').split('\n')
     except (OSError, UnicodeDecodeError): return out
     for line in lines:
-        try: d = json.loads(line); out[d['copy']] = dict(document=d['document'], sha256=d['sha256'])
+        try: d = parse_json(line); out[d['copy']] = dict(document=d['document'], sha256=d['sha256'])
         except (ValueError, KeyError, TypeError): continue           # a line that was cut, or the last one, which is empty
     return out
 

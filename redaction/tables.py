@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from fastcore.basics import patch
-from .core import Page, RedactionError, hold, sha256, write_whole
+from .core import Page, RedactionError, hold, parse_json, sha256, write_whole
 if TYPE_CHECKING: import pyarrow as pa
 
 # %% ../nbs/35_tables.ipynb #8ce77dfc
@@ -101,7 +101,7 @@ def _lock(self: Ledger) -> None:
 def _check_owner(self: Ledger) -> None:
     "Refuse a folder of other sources, drop results made with another model or other settings"
     owner, mine = self.parts/'scan.json', dict(key=self.key, sources=self.sources)
-    try: was = json.loads(owner.read_text(encoding='utf-8', errors='surrogateescape')) if owner.exists() else None
+    try: was = parse_json(owner.read_text(encoding='utf-8', errors='surrogateescape')) if owner.exists() else None
     except (OSError, ValueError): was = None                       # written whole, so this is damage from outside
     if was and was.get('sources') != self.sources:
         raise ScanError(f'{self.out}: holds the scan of {", ".join(was["sources"])}; choose another folder, or delete this one')
@@ -250,7 +250,7 @@ def _publish(src: Path, dst: Path) -> None:
 def _finished(out: Path) -> dict[str, Any]:
     "The manifest of a finished scan whose tables are all there"
     import pyarrow as pa, pyarrow.parquet as pq
-    try: said = json.loads((out/'manifest.json').read_text(encoding='utf-8')); rows = {t: said['files'][f'{t}.parquet']['rows'] for t in SCHEMA}
+    try: said = parse_json((out/'manifest.json').read_text(encoding='utf-8')); rows = {t: said['files'][f'{t}.parquet']['rows'] for t in SCHEMA}
     except FileNotFoundError: raise ScanError(f'{out}: no finished scan here, manifest.json is missing') from None
     except (OSError, ValueError, KeyError, TypeError) as e: raise ScanError(f"{out/'manifest.json'}: not as a scan writes it ({e!r}); scan again") from e
     for t, n in rows.items():

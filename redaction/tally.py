@@ -6,13 +6,13 @@
 __all__ = ['BANDS', 'ReportError', 'read_results', 'year_of', 'Tally', 'grounds', 'safe_cell', 'csv_rows']
 
 # %% ../nbs/34_tally.ipynb #d60e0fd7
-import heapq, json, os, re
+import heapq, os, re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 from fastcore.basics import patch
-from .core import KINDS, Document, RedactionError
+from .core import KINDS, Document, RedactionError, parse_json
 
 # %% ../nbs/34_tally.ipynb #333f5ac9
 class ReportError(RedactionError):
@@ -42,10 +42,10 @@ def _lines(path: Path) -> Iterator[tuple[Any, str]]:
     try:
         with open(path, encoding='utf-8') as f:
             for n, line in enumerate(f, 1):
-                if line.strip(): yield json.loads(line), f'{path}, line {n}'
+                if line.strip(): yield parse_json(line), f'{path}, line {n}'
     except OSError as e: raise ReportError(f"{path}: can't be read: {e.strerror}") from None
     except UnicodeDecodeError: raise ReportError(f'{path}: not UTF-8 text; valid are JSON Lines as of `redaction detect --format json`, or the folder of a scan') from None
-    except (json.JSONDecodeError, RecursionError) as e: raise ReportError(f'{path}, line {n}: not JSON: {e}') from None
+    except ValueError as e: raise ReportError(f'{path}, line {n}: not JSON: {e}') from None
 
 # %% ../nbs/34_tally.ipynb #9aeead56
 _DATES = [re.compile(p) for p in (r'(?<!\d)((?:19|20)\d\d)[-_. ](?:0[1-9]|1[0-2])[-_. ](?:0[1-9]|[12]\d|3[01])(?!\d)', r'(?<!\d)(?:0[1-9]|[12]\d|3[01])[-_. ](?:0[1-9]|1[0-2])[-_. ]((?:19|20)\d\d)(?!\d)',

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Iterable
 from fastcore.basics import patch
-from .core import RedactionError, hold, section, write_whole
+from .core import RedactionError, hold, parse_json, section, write_whole
 
 # %% ../nbs/50_track.ipynb #1a4404a5
 class TrackError(RedactionError):
@@ -77,7 +77,7 @@ def read_run(
 )->Run:
     "Read what is known of a run"
     folder = Path(folder)
-    try: about = json.loads((folder/'run.json').read_text(encoding='utf-8')); about |= dict(state=str(about['state']), attempts=[dict(a) | dict(began=str(a['began'])) for a in about['attempts']], figures={str(k): float(v) for k, v in about['figures'].items()})
+    try: about = parse_json((folder/'run.json').read_text(encoding='utf-8')); about |= dict(state=str(about['state']), attempts=[dict(a) | dict(began=str(a['began'])) for a in about['attempts']], figures={str(k): float(v) for k, v in about['figures'].items()})
     except (OSError, ValueError, KeyError, TypeError) as e: raise TrackError(f'{folder}: not the folder of a run (needs run.json as `begin` writes it): {e!r}') from e
     if about['state'] == 'running' and not _held(folder): about['state'] = 'stopped'   # it had no time to say so
     return Run(folder, about)
@@ -185,7 +185,7 @@ def history(self: Run) -> dict[str, list[dict[str, Any]]]: # For each step its r
     try: lines = (self.folder/'history.jsonl').read_text(encoding='utf-8', errors='replace').splitlines()
     except FileNotFoundError: return out
     for line in lines:
-        try: row = json.loads(line); step = row.pop('step')
+        try: row = parse_json(line); step = row.pop('step')
         except (ValueError, KeyError, AttributeError, TypeError): continue
         out.setdefault(step, []).append(row)
     return out
@@ -210,6 +210,6 @@ def read_figures(
 )->dict[str, float]:           # Box F1, area F1 and kind accuracy of each set; none where the run had too few pages to judge
     "What the cross-validation of a run gave"
     names = dict(f1='box F1', area_f1='area F1', kind_accuracy='kind')
-    try: sets = json.loads((Path(folder)/'judged.json').read_text(encoding='utf-8'))['sets']
+    try: sets = parse_json((Path(folder)/'judged.json').read_text(encoding='utf-8'))['sets']
     except (OSError, ValueError, KeyError) as e: raise TrackError(f'{folder}: not a finished run of the recipe (needs judged.json): {e!r}') from e
     return {f'{s}: {n}': v['ALL'][k] for s, v in sets.items() for k, n in names.items() if v['ALL'].get(k) is not None}

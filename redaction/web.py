@@ -6,13 +6,13 @@
 __all__ = ['Web', 'draw', 'draw_page', 'drawn_boxes', 'make_page', 'add_page', 'serve_page']
 
 # %% ../nbs/42_web.ipynb #3ccd2cb8
-import asyncio, hmac, io, json, math, os, tempfile, threading
+import asyncio, hmac, io, math, os, tempfile, threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
-from .core import EncryptedDocumentError, RedactionError
+from .core import EncryptedDocumentError, RedactionError, parse_json
 from .desk import SIDES, Desk, Look, NoConsent, Side, add_files, keep_feedback, look_at, picture, web_settings
 from .gateway import plain_name
 from .limits import NoClassifier
@@ -79,8 +79,8 @@ def drawn_boxes(
     text: str | None,      # JSON: a list of boxes as shares of the page
 )->list[tuple[float, ...]]: # Those that are boxes, at most 50
     "Boxes that were drawn in the browser"
-    try: found = json.loads(text or '[]')
-    except (ValueError, RecursionError): return []
+    try: found = parse_json(text or '[]')
+    except ValueError: return []
     good = lambda b: isinstance(b, list) and len(b) == 4 and all(isinstance(v, (int, float)) and math.isfinite(v) for v in b) and b[0] < b[2] and b[1] < b[3]
     return [tuple(map(float, b)) for b in found if good(b)][:50] if isinstance(found, list) else []
 

@@ -91,7 +91,7 @@ DAMAGE = {
     'truncated': ('coco', '', cut, ('labels', 'file', 'not JSON', 'line 1')),
     'empty': ('coco', '', put(b''), ('labels', 'file', 'empty', 'Export the labels again')),
     'latin-1': ('coco', '', put('{"images": "é"}'.encode('latin-1')), ('labels', 'not UTF-8 at byte', 'Save it as UTF-8')),
-    'nested': ('coco', '', put(b'[' * 200_000), ('labels', 'nested too deeply', 'Export')),
+    'nested': ('coco', '', put(b'[' * 200_000), ('labels', 'nested too deeply', 'export again')),
     'a list': ('coco', '', put(b'[]'), ('labels', 'not a COCO file', 'Give an object')),
     'no table': ('coco', '', swap('"annotations"', '"annotation"'), ('labels', "'annotations' is None", 'needs a list')),
     'unknown kind': ('coco', '', swap('"border"', '"white"'), ('labels', 'annotation 2 on p1.png', "unknown kind 'white'", 'Use one of black')),
