@@ -17,7 +17,7 @@ import cv2
 from fastcore.basics import patch
 from .catalogue import Catalogue
 from .core import (DamagedDocumentError, DocumentError, SettingsError, section, sections, settings, sha256, write_whole)
-from .fetch import FetchError, Refused, Unreachable, Web, find_links
+from .fetch import FetchError, Refused, Unreachable, Web, find_links, page_text
 from .pages import _is_cut, open_document, sniff
 
 # %% ../nbs/10_ingest.ipynb #969d98c8
@@ -283,7 +283,7 @@ def _index_page(self: Store, source: Source, address: str) -> bytes:
     "An index page, or our copy of it where it hasn't changed"
     copy, row = self.folder/'index'/self.part(address).name, self.cat.address(address)
     got = self.web.download(address, self.part(address), row if copy.is_file() else {}, lambda head: 'it is a document; name it with `address`' if sniff(head) else '')
-    if got.path: copy.parent.mkdir(exist_ok=True); got.path.replace(copy)
+    if got.path: write_whole(copy, page_text(got.path.read_bytes(), got.type).encode('utf-8-sig')); got.path.unlink()   # the copy says itself in which encoding it is
     self.cat.add_address(address, source=source.name, etag=got.etag, last_modified=got.last_modified)
     return copy.read_bytes()
 

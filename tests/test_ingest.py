@@ -55,7 +55,7 @@ class Site(BaseHTTPRequestHandler):
             tag, when = f'"{hashlib.sha256(body).hexdigest()[:8]}"', 'Mon, 02 Feb 2026 10:00:00 GMT'
             version = dict(ETag=tag) if n == 0 or path.endswith('.html') else dict(Last_Modified=when) if n == 1 else {}
             if 'ETag' in version and self.headers.get('If-None-Match') == tag or 'Last_Modified' in version and self.headers.get('If-Modified-Since') == when: return self.head(304, 0)
-            self.give(body, **version)
+            self.give(body, **version, **({'Content_Type': self.server.types[path]} if path in self.server.types else {}))
         except OSError: self.close_connection = True
 
     def do_huge(self): self.head(200, 300_000_000, Content_Type='application/pdf'); self.close_connection = True
@@ -89,7 +89,7 @@ SPECIAL = ['/huge.pdf', '/loop.pdf', '/loop2', '/page.pdf', '/slow.pdf', '/cut.p
 def serve(handler):
     "A server on the loopback interface, in a thread"
     server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    server.daemon_threads, server.files, server.sent, server.asked = True, {}, {}, []
+    server.daemon_threads, server.files, server.sent, server.asked, server.types = True, {}, {}, [], {}
     server.address = f'http://127.0.0.1:{server.server_port}'
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
@@ -120,6 +120,16 @@ def direct(monkeypatch): monkeypatch.setenv('NO_PROXY', '127.0.0.1')
 
 
 def run(site, folder, **more): return ingest(folder, [Source('site', 'index', [site.address + '/index.html'])], progress=False, fetch=FETCH | more)
+
+
+def test_an_index_page_is_read_in_the_encoding_of_its_header(tmp_path):
+    site = serve(Site)
+    site.files |= {'/list.html': '<a href="r%C3%A9sum%C3%A9.pdf">un</a> <a href="été.pdf">deux</a>'.encode('latin-1'), '/r%C3%A9sum%C3%A9.pdf': pdf('one'), '/%C3%A9t%C3%A9.pdf': pdf('two')}
+    site.types['/list.html'] = 'text/html; charset=ISO-8859-1'
+    for new in (2, 0):                                            # the second time from our copy, which has no header
+        found = ingest(tmp_path, [Source('site', 'index', [site.address + '/list.html'])], progress=False, fetch=FETCH)
+        assert found.counts()['site']['took'] == new and not found.counts()['site']['failed'], found
+    assert site.asked.count('/list.html') == 2
 
 
 def test_site(site, tmp_path):
