@@ -243,13 +243,13 @@ class Told(Callback):
         self.tell(dict(epoch=self.epoch) | said | dict(lr=float(self.opt.hypers[-1]['lr']), seconds=time.perf_counter() - self.start))
 
 # %% ../nbs/22_detect.ipynb #59bca297
-def _read_weights(path: Path, key: str) -> dict:
+def _read_weights(path: Path, *keys: str) -> dict:
     "What `torch.save` wrote to a file, without running anything in it"
     wrong = f'{path}: damaged, or not a file of weights; delete it, or put back the right one'
     try: d = torch.load(path, map_location='cpu', weights_only=True)
     except (FileNotFoundError, PermissionError): raise
     except (EOFError, OSError, RuntimeError, UnpicklingError) as e: raise ModelError(wrong) from e
-    if not isinstance(d, dict) or key not in d: raise ModelError(wrong)
+    if not isinstance(d, dict) or not {*keys} <= d.keys(): raise ModelError(wrong)
     return d
 
 class Kept(Callback):
@@ -313,7 +313,7 @@ def load_net(
     path: str | Path,      # File written by `save_net`
 )->nn.Module:              # In evaluation mode
     "Read a network back; nothing in the file is executed"
-    d = _read_weights(Path(path), 'about')
+    d = _read_weights(Path(path), 'about', 'state')
     net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
     return net.eval()
 
