@@ -26,7 +26,7 @@ def release(
     dry: Annotated[bool, typer.Option('--dry-run', help='Decide only, and change nothing.')] = False,
     why: Annotated[str, typer.Option(help='Ship it whatever is decided, for this reason.')] = '',
 ) -> None:
-    "Measure a model beside the one in use, and release it if it passes.\n\nExample: redaction model release runs/first/package --gold gold.json"
+    "Measure a model beside the one in use; release it if it passes.\n\nExample: redaction model release runs/first/package --gold gold.json"
     with usage('train'):
         from redaction.release import Registry, consider
         decision = consider(package, registry := Registry(models), gold, images, dry, why)
@@ -100,7 +100,7 @@ def retrain(
     folder: Annotated[Path, typer.Option('--runs', metavar='DIR', file_okay=False, help='Folder of the runs.')] = Path('runs'),
     version: Annotated[Optional[str], typer.Option(help='Of the new model; the one after the highest so far when not given.')] = None,
 ) -> None:
-    "Check the labels, train, export, decide and release; goes on where it stopped.\n\nExample: redaction model retrain --gold gold.json"
+    "Check the labels, train, export, decide and release.\n\nGoes on where it stopped. Example: redaction model retrain --gold gold.json"
     with usage('train'):
         from redaction.cli import read_params
         from redaction.release import Registry

@@ -40,7 +40,7 @@ def report(
     files: Annotated[Optional[Path], typer.Option(metavar='DIR', exists=True, file_okay=False, help='Where the documents are, for pictures of the most redacted pages.')] = None,
     text: Annotated[bool, typer.Option(help='Show text that can be read under redactions.')] = True,
 ) -> None:
-    "Make one HTML page of what was found, that opens without the internet.\n\nExample: redaction report found.jsonl --out report.html"
+    "Make one HTML page of what was found; it opens offline.\n\nExample: redaction report found.jsonl --out report.html"
     with usage('scan'):
         from redaction.report import write_report
         print(write_report(source, out, title, files, text))
@@ -94,7 +94,7 @@ def serve(
         serve_page(**about)
 
 # %% ../nbs/62_cli_run.ipynb #caa11dca
-space_app = typer.Typer(help='Build the Hugging Face Space and send it; `redaction push-model` sends the model.', no_args_is_help=True, rich_markup_mode=None)
+space_app = typer.Typer(help='Build the Hugging Face Space and send it.\n\n`redaction push-model` sends the model.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(space_app, name='space')
 Send = Annotated[bool, typer.Option('--send', help='Do it; else only say what would be sent.')]
 

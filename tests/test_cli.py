@@ -160,6 +160,7 @@ def test_help_costs_nothing(redaction):
     redaction('--help')  # the first run writes byte code
     r = redaction('--help')
     assert r.cpu < 1 and len(r.out.splitlines()) <= 24 and 'Example: redaction detect' in r.out
+    for group in ([], ['data'], ['model'], ['space']): assert '...\n' not in redaction(*group, '--help').out.partition('Commands:')[2]   # no summary is cut
 
 
 def test_first_detection_is_quick(redaction, letter):
