@@ -38,6 +38,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.answers.ModelInfo': ('answers.html#modelinfo', 'redaction/answers.py'),
                                    'redaction.answers.ModelName': ('answers.html#modelname', 'redaction/answers.py'),
                                    'redaction.answers.NoKey': ('answers.html#nokey', 'redaction/answers.py'),
+                                   'redaction.answers.NoRoom': ('answers.html#noroom', 'redaction/answers.py'),
                                    'redaction.answers.PageClass': ('answers.html#pageclass', 'redaction/answers.py'),
                                    'redaction.answers.PageFound': ('answers.html#pagefound', 'redaction/answers.py'),
                                    'redaction.answers.Redaction': ('answers.html#redaction', 'redaction/answers.py'),

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Redaction', 'PageFound', 'DocumentFound', 'PageClass', 'ModelName', 'ModelInfo', 'State', 'ErrorDetail', 'ErrorBody',
-           'Invalid', 'SlowUpload', 'WrongType', 'NoKey', 'refuse', 'add_handlers', 'JsonLines', 'log_config', 'say']
+           'Invalid', 'SlowUpload', 'NoRoom', 'WrongType', 'NoKey', 'refuse', 'add_handlers', 'JsonLines', 'log_config',
+           'say']
 
 # %% ../nbs/41_answers.ipynb #307d8d96
 import json, logging, traceback
@@ -87,6 +88,10 @@ class Invalid(ServiceError):
 class SlowUpload(ServiceError):
     "The document arrives too slowly"
     code, status = 'slow_upload', 408
+
+class NoRoom(ServiceError):
+    "The disk is full"
+    code, status, retry = 'no_room', 503, 60
 
 class WrongType(ServiceError):
     "A content type that is not taken"

@@ -6,15 +6,15 @@
 __all__ = ['SMALL', 'PIECE', 'PATIENCE', 'RAW', 'route_path', 'Gateway', 'Upload', 'plain_name', 'read_upload', 'attend']
 
 # %% ../nbs/41_gateway.ipynb #7f926d02
-import asyncio, re, threading, time, uuid
+import asyncio, errno, re, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import SpooledTemporaryFile
 from typing import Any, AsyncIterator, BinaryIO, Callable, NamedTuple
 from fastapi import Request
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
-from .answers import Invalid, SlowUpload, WrongType, refuse
-from .limits import Cancelled, ServiceError, TooLarge
+from .answers import Invalid, NoRoom, SlowUpload, WrongType, refuse, say
+from .limits import Cancelled, TooLarge
 from .service import Service
 
 # %% ../nbs/41_gateway.ipynb #105ac023
@@ -145,7 +145,7 @@ async def _raw(pieces: AsyncIterator[bytes]) -> Upload:
     "The document that is the body"
     file = SpooledTemporaryFile(1 << 20)
     try: [file.write(p) async for p in pieces]
-    except ServiceError: file.close(); raise
+    except BaseException: file.close(); raise
     file.seek(0)
     return Upload(file, 'upload')
 
@@ -158,7 +158,11 @@ async def read_upload(
     if kind != 'multipart/form-data' and kind not in RAW: raise WrongType(f'{kind[:60]!r} is not taken; send a form with the field `file`, or the document itself as {", ".join(RAW)}')
     if (size := request.headers.get('content-length', '')).isdigit() and int(size) > cfg['max_bytes'] + 10_000: raise TooLarge(f"the document is larger than {cfg['max_bytes']} bytes")
     pieces = _pieces(request, cfg)
-    got = await (_form(request, pieces) if kind == 'multipart/form-data' else _raw(pieces))
+    try: got = await (_form(request, pieces) if kind == 'multipart/form-data' else _raw(pieces))
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT): raise   # the last where the disk was full from the start
+        say('no_room', why=str(e))
+        raise NoRoom('there is no room for the document now; try again later') from e
     if got.file.seek(0, 2) > cfg['max_bytes']: got.file.close(); raise TooLarge(f"the document is larger than {cfg['max_bytes']} bytes")
     got.file.seek(0)
     return got
