@@ -23,7 +23,7 @@ from .service import Service
 # %% ../nbs/41_serve.ipynb #c30a71ee
 _REASONS = {401: 'The API key is missing or wrong', 404: 'The document has no page of that number', 408: 'The document arrives too slowly', 413: 'The document has too many bytes', 415: 'A content type that is not taken',
             422: "The document can't be read, has more pages or pixels than are allowed, or an option is wrong", 429: 'Too many requests; try again after `Retry-After` seconds',
-            500: 'A mistake of ours', 501: 'There is no page classifier here', 503: 'Starting, or no worker became free in time', 504: 'The document takes too long'}
+            500: 'A mistake of ours', 501: 'There is no page classifier here', 503: 'Starting, no worker became free in time, or the disk is full', 504: 'The document takes too long'}
 _ID = {'X-Request-ID': dict(description='Also in the log', schema=dict(type='string'))}
 
 def _responses(*statuses: int) -> dict[int | str, dict]:
