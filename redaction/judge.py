@@ -328,6 +328,7 @@ def same_paint(
     need: int = 2,        # Sure boxes of a colour before it is looked for
     whole: float = .5,    # Share of its box that a shape covers at least to be one box
     least: int = 300,     # Smaller shapes are left alone, in squared pixels
+    line: float = 14.,    # Height of a line of text, in pixels: where sure boxes are blocks, lower ones count too
 )->Detections:            # The same, and what was left over
     "Give boxes of one shade one kind, and add what is filled with the very shade of boxes that are sure"
     b, new, drop, kind = np.round(found.xyxy).astype(int), [], set(), found.kind.astype(str)
@@ -340,7 +341,7 @@ def same_paint(
         n, label, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         for k in range(1, n):
             x, y, w, h, area = stats[k]
-            if area < least or min(w, h) < max(7, .55 * high): continue                                # thousands of specks cost nothing
+            if area < least or min(w, h) < max(7, .55 * min(high, line)): continue                                # thousands of specks cost nothing
             shape = label[y:y + h, x:x + w] == k
             if (shape & taken[y:y + h, x:x + w]).sum() > .4 * area: continue
             parts = [[0, 0, w, h]] if area >= whole * w * h else _steps(shape)[0] or [[0, 0, w, h]]
