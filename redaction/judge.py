@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMPANY', 'FEATURES', 'AGAIN', 'HOPELESS', 'candidates', 'describe', 'look_again', 'Trees', 'Judge', 'load_judge',
-           'save_judge', 'verdict', 'as_one', 'as_fields', 'same_paint', 'doubted', 'settled', 'judge', 'grow',
-           'Examples', 'told', 'examples']
+           'save_judge', 'verdict', 'as_one', 'as_fields', 'as_large', 'same_paint', 'doubted', 'settled', 'judge',
+           'grow', 'Examples', 'told', 'examples']
 
 # %% ../nbs/02_judge.ipynb #ec978fcd
 import json
@@ -305,6 +305,38 @@ def as_fields(
         if len(here) >= places: out[i] = min(out[i], float(np.median(here)))
     return out
 
+# %% ../nbs/02_judge.ipynb #eed050be
+def _all_paper(page: np.ndarray, boxes: np.ndarray, off: int = 4) -> np.ndarray:
+    "Which boxes (pixels) around which nothing is light, or that share two sides with such a one: the paper between a copier's dark edges, shape (n,)"
+    out, seen = np.zeros(len(boxes), bool), np.argwhere((page < 255).any(2)).max(0, initial=0) + 1   # beyond it is what `prepare` filled up
+    light = page[:seen[0], :seen[1], 1] > 200
+    for i, (x0, y0, x1, y1) in enumerate(boxes):
+        around = np.ones(light.shape, bool); around[y0:y1, x0:x1] = False
+        out[i] = light[around].sum() <= .1 * around.sum()
+    return out | ((np.abs(boxes[:, None] - boxes[out][None]) <= off).sum(2) >= 2).any(1)
+
+# %% ../nbs/02_judge.ipynb #eea6e412
+def as_large(
+    page: np.ndarray,      # Prepared page, uint8, shape (H, W, 3)
+    boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
+    white: np.ndarray,     # Which of them are white boxes, shape (n,)
+    p: np.ndarray,         # Probability of each, shape (n,)
+    filled: float = .25,   # Share of the page from which on a filled box is large
+    blank: float = .5,     # And a white one
+    least: float = .2,     # Candidates less likely stay as they are
+    plain: float = .98,    # Share of the inside that has one shade, where nothing is on it but a code
+)->np.ndarray:             # Probabilities, shape (n,)
+    "Believe large boxes that are plain, and not the paper between a copier's dark edges"
+    (h, w), out = page.shape[:2], p.copy()
+    b = np.round(boxes * STRIDE).astype(int).clip(0); share = (b[:, 2:] - b[:, :2]).prod(1) / (h * w)
+    if len(blanks := np.flatnonzero(white & (share >= blank))): out[blanks[_all_paper(page, b[blanks])]] = 0.
+    for i in np.flatnonzero((out >= least) & (share >= np.where(white, blank, filled))):
+        x0, y0, x1, y1 = b[i]
+        inside = page[y0 + 4:y1 - 4:4, x0 + 4:x1 - 4:4].reshape(-1, 3).astype(int)
+        bleeds = (b[i, :2] <= .01 * np.array([w, h])).sum() + (b[i, 2:] >= .99 * np.array([w, h])).sum()
+        if len(inside) and bleeds <= 1 and (np.abs(inside - np.median(inside, 0)).max(1) <= 10).mean() >= plain: out[i] = .8 + .2 * p[i]
+    return out
+
 # %% ../nbs/02_judge.ipynb #4d6b022a
 def _paints(page: np.ndarray, found: Detections, sure: float, off: int) -> list[tuple[np.ndarray, list[int]]]:
     "Colours that fill sure boxes, neither paper nor ink, and which boxes"
@@ -373,7 +405,7 @@ def settled(
     threshold: float = .3, # Boxes judged less likely are dropped
 )->Detections:             # In pixels of the prepared page
     "From the candidates' probabilities to the boxes of a page"
-    p = as_fields(boxes, kinds.argmax(1) == KINDS.index('border'), as_one(page, boxes, p))
+    white = kinds.argmax(1) == KINDS.index('border'); p = as_large(page, boxes, white, as_fields(boxes, white, as_one(page, boxes, p)))
     found = plausible(page, verdict(boxes, kinds, p, min(threshold, .5)))                              # what the threshold drops must not come back as left over
     found = same_paint(page, replace(found, score=doubted(found.score)))
     return found[found.score >= threshold]
