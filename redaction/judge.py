@@ -306,14 +306,15 @@ def as_fields(
     return out
 
 # %% ../nbs/02_judge.ipynb #eed050be
-def _all_paper(page: np.ndarray, boxes: np.ndarray, off: int = 4) -> np.ndarray:
-    "Which boxes (pixels) around which nothing is light, or that share two sides with such a one: the paper between a copier's dark edges, shape (n,)"
-    out, seen = np.zeros(len(boxes), bool), np.argwhere((page < 255).any(2)).max(0, initial=0) + 1   # beyond it is what `prepare` filled up
-    light = page[:seen[0], :seen[1], 1] > 200
+def _all_paper(page: np.ndarray, boxes: np.ndarray, off: int = 3) -> np.ndarray:
+    "Which boxes (pixels) end on at least two sides where the paper does, at a copier's dark edge or at the end of the picture, shape (n,)"
+    h, w = np.argwhere((page < 255).any(2)).max(0, initial=0) + 1                                       # beyond it is what `prepare` filled up
+    dark, out = page[:h, :w, 1] < 100, np.zeros(len(boxes), bool)
     for i, (x0, y0, x1, y1) in enumerate(boxes):
-        around = np.ones(light.shape, bool); around[y0:y1, x0:x1] = False
-        out[i] = light[around].sum() <= .1 * around.sum()
-    return out | ((np.abs(boxes[:, None] - boxes[out][None]) <= off).sum(2) >= 2).any(1)
+        beyond = [dark[y0:y1, :max(0, x0 - off)], dark[:max(0, y0 - off), x0:x1], dark[y0:y1, x1 + off:], dark[y1 + off:, x0:x1]]
+        edges = [s.mean() >= .9 for s in beyond if s.size]
+        out[i] = any(edges) and sum(edges) + 4 - len(edges) >= 2
+    return out
 
 # %% ../nbs/02_judge.ipynb #eea6e412
 def as_large(
@@ -323,8 +324,9 @@ def as_large(
     p: np.ndarray,         # Probability of each, shape (n,)
     filled: float = .25,   # Share of the page from which on a filled box is large
     blank: float = .5,     # And a white one
-    least: float = .2,     # Candidates less likely stay as they are
-    plain: float = .98,    # Share of the inside that has one shade, where nothing is on it but a code
+    least: float = .15,    # Candidates less likely stay as they are
+    plain: float = .9,     # Share of the inside of a filled box that has one shade: nothing is on it but a code
+    empty: float = .98,    # And of a white one, which could be a page in a frame
 )->np.ndarray:             # Probabilities, shape (n,)
     "Believe large boxes that are plain, and not the paper between a copier's dark edges"
     (h, w), out = page.shape[:2], p.copy()
@@ -334,7 +336,7 @@ def as_large(
         x0, y0, x1, y1 = b[i]
         inside = page[y0 + 4:y1 - 4:4, x0 + 4:x1 - 4:4].reshape(-1, 3).astype(int)
         bleeds = (b[i, :2] <= .01 * np.array([w, h])).sum() + (b[i, 2:] >= .99 * np.array([w, h])).sum()
-        if len(inside) and bleeds <= 1 and (np.abs(inside - np.median(inside, 0)).max(1) <= 10).mean() >= plain: out[i] = .8 + .2 * p[i]
+        if len(inside) and bleeds <= 1 and (np.abs(inside - np.median(inside, 0)).max(1) <= 16).mean() >= (empty if white[i] else plain): out[i] = .8 + .2 * p[i]
     return out
 
 # %% ../nbs/02_judge.ipynb #4d6b022a
