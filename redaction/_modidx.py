@@ -484,6 +484,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.dataset.Record.__post_init__': ('dataset.html#record.__post_init__', 'redaction/dataset.py'),
                                    'redaction.dataset._piece': ('dataset.html#_piece', 'redaction/dataset.py'),
                                    'redaction.dataset._polygon': ('dataset.html#_polygon', 'redaction/dataset.py'),
+                                   'redaction.dataset._records': ('dataset.html#_records', 'redaction/dataset.py'),
                                    'redaction.dataset._table': ('dataset.html#_table', 'redaction/dataset.py'),
                                    'redaction.dataset._texture': ('dataset.html#_texture', 'redaction/dataset.py'),
                                    'redaction.dataset._tone': ('dataset.html#_tone', 'redaction/dataset.py'),

@@ -68,18 +68,19 @@ def read_records(
 )->list[Record]:                      # One for each image, in the file's order
     "Read a COCO file"
     labels = Path(labels)
-    try: coco = parse_json(labels.read_text(encoding='utf-8-sig')); cats = {c['id']: c['name'] for c in coco['categories']}
-    except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file: {e!r}') from e
     folder = Path(images) if images else labels.parent/'images' if (labels.parent/'images').is_dir() else labels.parent
-    anns = defaultdict(list)
+    try: return _records(parse_json(labels.read_text(encoding='utf-8-sig')), labels, folder, source or labels.parent.name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise LabelError(f'{labels}: not a COCO file: {e!r}') from e
+
+def _records(coco: Any, labels: Path, folder: Path, source: str) -> list[Record]:
+    cats, anns, out = {c['id']: c['name'] for c in coco['categories']}, defaultdict(list), []
     for a in coco['annotations']: anns[a['image_id']].append(a)
-    out = []
     for im in coco['images']:
         aa = anns[im['id']]
         bad = [cats.get(a['category_id']) for a in aa if cats.get(a['category_id']) not in KINDS]
         if bad: raise LabelError(f'{labels}: {im["file_name"]}: unknown kind {bad[0]!r}. Valid kinds: {", ".join(KINDS)}')
         out.append(Record(folder/im['file_name'], im['width'], im['height'], document_name(im),
-                          xywh_to_xyxy([a['bbox'] for a in aa]) if aa else [], [cats[a['category_id']] for a in aa], [_polygon(a) for a in aa], source or labels.parent.name,
+                          xywh_to_xyxy([a['bbox'] for a in aa]) if aa else [], [cats[a['category_id']] for a in aa], [_polygon(a) for a in aa], source,
                           im.get('page'), im.get('sha256', ''), [a.get('code') for a in aa], im['file_name'], im['id'], [a.get('id') for a in aa], {k: im[k] for k in ('set', 'split') if im.get(k)}))
     return out
 

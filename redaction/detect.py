@@ -23,7 +23,7 @@ from fastai.torch_core import to_device
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, snap, suppress
-from .core import KINDS, Detections, ModelError, Page, write_whole
+from .core import KINDS, Detections, ModelError, Page, parse_json, write_whole
 from .dataset import Record, dataloaders, read_image
 
 # %% ../nbs/22_detect.ipynb #97b4d996
@@ -314,7 +314,8 @@ def load_net(
 )->nn.Module:              # In evaluation mode
     "Read a network back; nothing in the file is executed"
     d = _read_weights(Path(path), 'about', 'state')
-    net = make_net(pretrained=False, **json.loads(d['about'])); net.load_state_dict(d['state'])
+    try: net = make_net(pretrained=False, **parse_json(d['about'])); net.load_state_dict(d['state'])
+    except (ValueError, TypeError, RuntimeError) as e: raise ModelError(f'{path}: its weights fit no network that can be made here, perhaps that of another version: {e}') from e
     return net.eval()
 
 # %% ../nbs/22_detect.ipynb #6ba894b5

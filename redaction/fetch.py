@@ -222,8 +222,8 @@ class _Part:
     def note(self) -> Path: return self.path.with_name(self.path.name + '.json')
     @property
     def version(self) -> str:
-        try: return parse_json(self.note.read_text())['version'] if self.path.is_file() else ''
-        except (OSError, ValueError, KeyError): return ''
+        try: return str(parse_json(self.note.read_text())['version']) if self.path.is_file() else ''
+        except (OSError, ValueError, KeyError, TypeError): return ''
     def begin(self, version: str) -> None: self.drop(); write_whole(self.note, json.dumps(dict(version=version)))
     def drop(self) -> None: self.path.unlink(missing_ok=True); self.note.unlink(missing_ok=True)
 

@@ -347,8 +347,10 @@ def export_run(
     from redaction.export import export
     run = Path(run)
     if not (run/'net.pt').exists() or not (run/'judged.json').exists(): raise SettingsError(f'{run}: not a finished run (needs net.pt and judged.json); run `redaction train` to its end')
-    try: judged, params = (parse_json((run/f).read_text(encoding='utf-8')) for f in ('judged.json', 'params.json'))
-    except (OSError, ValueError) as e: raise SettingsError(f'{run}: judged.json or params.json is damaged ({e}); run `redaction train` again') from e
-    pages = sample_pages(real_data(params.get('data') or {}, run, share=_share(params))[0])
+    try:
+        judged, params = (parse_json((run/f).read_text(encoding='utf-8')) for f in ('judged.json', 'params.json'))
+        figures, trained_on, threshold, seed, data = _figures(judged), judged['data'], judged['threshold'], params['seed'], params.get('data') or {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise SettingsError(f'{run}: judged.json or params.json is damaged ({e!r}); run `redaction train` again') from e
+    pages = sample_pages(real_data(data, run, share=_share(params))[0])
     judge = load_judge(run/'judge.json') if (run/'judge.json').exists() else None
-    return export(run/'net.pt', out, version, judged['threshold'], pages, _figures(judged) | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, judged['data'], 'redaction train --params params.yaml', params['seed'], bits=bits(params), judge=judge)
+    return export(run/'net.pt', out, version, threshold, pages, figures | {'how': 'cross-validated by document, 95 % bootstrap intervals over documents'}, trained_on, 'redaction train --params params.yaml', seed, bits=bits(params), judge=judge)

@@ -101,12 +101,12 @@ def _lock(self: Ledger) -> None:
 def _check_owner(self: Ledger) -> None:
     "Refuse a folder of other sources, drop results made with another model or other settings"
     owner, mine = self.parts/'scan.json', dict(key=self.key, sources=self.sources)
-    try: was = parse_json(owner.read_text(encoding='utf-8', errors='surrogateescape')) if owner.exists() else None
-    except (OSError, ValueError): was = None                       # written whole, so this is damage from outside
-    if was and was.get('sources') != self.sources:
-        raise ScanError(f'{self.out}: holds the scan of {", ".join(was["sources"])}; choose another folder, or delete this one')
+    try: was = parse_json(owner.read_text(encoding='utf-8', errors='surrogateescape')) if owner.exists() else {}; key, sources = was.get('key'), was.get('sources')
+    except (ValueError, AttributeError): key = sources = None      # written whole, so this is damage from outside
+    if isinstance(sources, list) and sources != self.sources:
+        raise ScanError(f'{self.out}: holds the scan of {", ".join(map(str, sources))}; choose another folder, or delete this one')
     for p in self.parts.iterdir():
-        if p.is_dir() and (p.name[0] in '.s' or not was or was['key'] != self.key): shutil.rmtree(p)  # unfinished parts, members of archives, useless results
+        if p.is_dir() and (p.name[0] in '.s' or key != self.key): shutil.rmtree(p)  # unfinished parts, members of archives, useless results
     write_whole(owner, json.dumps(mine).encode('utf-8', 'surrogateescape'))
 
 # %% ../nbs/35_tables.ipynb #1adbed08
