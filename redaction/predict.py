@@ -16,8 +16,8 @@ import numpy as np
 from fastcore.basics import patch
 from PIL import Image
 from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
-from .core import (KINDS, KIND_COLORS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes,
-    fingerprint, parse_json, section, settings, sha256, write_whole)
+from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes, fingerprint,
+                            parse_json, section, settings, sha256, write_whole)
 from .judge import judge, load_judge
 from .pages import DocumentReader, open_document
 from .turn import lies_sideways, turned, turned_back
