@@ -35,6 +35,7 @@ def find_shapes(
     even: int = 20,     # Shades of a pixel and its eight neighbours that differ by no more are one
     light: int = 215,   # Pixels lighter than this in every colour are white, within a frame
     most: int = 100,    # Fills, and frames, at most; the largest
+    long: tuple[int, int] = (48, 24), # Frames from this width and height on may have gaps of two pixels in their line
 )->Shapes:              # Perhaps none
     "Find areas of one shade, and white ones with a line around"
     a, b, c = cv2.split(page); darkest, gray, k = cv2.min(a, cv2.min(b, c)), cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.ones((3, 3), np.uint8)
@@ -48,7 +49,9 @@ def find_shapes(
             mask = cv2.drawContours(np.zeros((h, w), np.uint8), [line - [x, y]], -1, 1, cv2.FILLED)
             if mask.any(0).all() and mask.any(1).all(): steps = sum(_steps(mask > 0), []); fills += [[x + p, y + q, x + r, y + s] for p, q, r, s in steps]; filled += [1.] * len(steps)
     dark = cv2.compare(darkest, light, cv2.CMP_LE); lines = cv2.bitwise_or(*(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones(size, np.uint8)) for size in ((1, 13), (7, 1))))   # letters have no strokes so long
-    framed = [([x, y, x + w, y + h], share) for _, (x, y, w, h), share in _outlines(lines, True, (16, 8), most) if share >= .45]
+    closed = _outlines(lines, True, (16, 8), most); whole = {b for _, b, _ in closed}
+    closed += [f for f in _outlines(cv2.morphologyEx(lines, cv2.MORPH_CLOSE, k), True, long, most) if f[1] not in whole]
+    framed = [([x, y, x + w, y + h], share) for _, (x, y, w, h), share in closed if share >= .45]
     table = lambda boxes: np.array(boxes, float).reshape(-1, 4)
     return Shapes(table(fills) + [-1, -1, 1, 1], np.array(filled, float), table([b for b, _ in framed]), np.array([s for _, s in framed], float), darkest)   # the pixel at a fill's edge is not of one shade
 
