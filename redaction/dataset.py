@@ -100,18 +100,23 @@ def render_labelled(
     out: str | Path,     # Folder for the pictures; those that are there are kept
 )->Path:                 # `out`
     "Draw the pages a label file speaks of"
+    from redaction.labels import safe_name
     from redaction.pages import open_document
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     todo = defaultdict(list)
-    for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']:
-        if not (out/im['file_name']).exists(): todo[im['document']].append(im)
-    for name, ims in todo.items():
+    try: ims = [(im['document'], im['file_name'], im['page'], int(im['width']), int(im['height'])) for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']]
+    except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file whose images name a document and a page: {e!r}') from e
+    for name, file, *what in ims:
+        for v in (name, file):
+            if not safe_name(v): raise LabelError(f'{labels}: {v!r} must be a name below a folder')
+        if not (out/file).exists(): todo[name].append((file, *what))
+    for name, pages in todo.items():
         with open_document(Path(pdfs)/f'{name}.pdf') as doc:
-            for im in ims:
-                a = doc.page(im['page'], long_side=max(im['width'], im['height'])).image
-                if max(abs(a.shape[1] - im['width']), abs(a.shape[0] - im['height'])) > 2: raise LabelError(f'{labels}: {im["file_name"]}: labelled at {im["width"]} x {im["height"]}, the page gives {a.shape[1]} x {a.shape[0]}')
-                if a.shape[1::-1] != (im['width'], im['height']): a = cv2.resize(a, (im['width'], im['height']))  # renderers round differently
-                write_whole(out/im['file_name'], cv2.imencode('.png', a if a.ndim == 2 else cv2.cvtColor(a, cv2.COLOR_RGB2BGR))[1].tobytes())
+            for file, number, w, h in pages:
+                a = doc.page(number, long_side=max(w, h)).image
+                if max(abs(a.shape[1] - w), abs(a.shape[0] - h)) > 2: raise LabelError(f'{labels}: {file}: labelled at {w} x {h}, the page gives {a.shape[1]} x {a.shape[0]}')
+                if a.shape[1::-1] != (w, h): a = cv2.resize(a, (w, h))  # renderers round differently
+                write_whole(out/file, cv2.imencode('.png', a if a.ndim == 2 else cv2.cvtColor(a, cv2.COLOR_RGB2BGR))[1].tobytes())
     return out
 
 # %% ../nbs/14_dataset.ipynb #8b09c4e2

@@ -20,20 +20,13 @@ class RetrainError(RedactionError):
     "Retraining can't begin or go on; the message says why"
     code = 'retrain'
 
-def _sets(params: dict) -> dict[str, dict]:
-    "The data sets that parameters name"
-    sets = params.get('data') or {}
-    if not isinstance(sets, dict): raise RetrainError(f'params: data must name sets, got {sets!r}')
-    for s, d in sets.items():
-        if not isinstance(d, dict) or not isinstance(d.get('labels'), str): raise RetrainError(f'params: data.{s} must have `labels`, a COCO file, got {d!r}')
-    return sets
-
 def run_hash(
     params: dict,   # What `params.yaml` holds
 )->str:             # Twelve letters and digits
     "What a run depends on: parameters, the contents of the files they name, and the code"
     from redaction.export import code_hash
-    files = {s: sha256(d['labels']) for s, d in _sets(params).items() if Path(d['labels']).is_file()} | ({'hard': sha256(params['hard'])} if params.get('hard') and Path(params['hard']).is_file() else {})
+    from redaction.recipe import real_sets
+    files = {s: sha256(d['labels']) for s, d in real_sets(params).items() if Path(d['labels']).is_file()} | ({'hard': sha256(params['hard'])} if params.get('hard') and Path(params['hard']).is_file() else {})
     return hashlib.sha256(json.dumps([params, files, code_hash()], sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 def next_version(
@@ -52,9 +45,10 @@ def check_labels(
     **changes: Any,                    # Settings that override those of the section [validate]
 )->None:
     "Refuse labels that fail a critical check"
+    from redaction.recipe import real_sets
     from redaction.validate import validate_files
-    there = {s: d for s, d in _sets(params).items() if Path(d['labels']).is_file()}
-    for s in _sets(params).keys() - there.keys(): say(f"{s}: left out, {params['data'][s]['labels']} is not there")
+    there = {s: d for s, d in real_sets(params).items() if Path(d['labels']).is_file()}
+    for s in real_sets(params).keys() - there.keys(): say(f"{s}: left out, {params['data'][s]['labels']} is not there")
     if not there: raise RetrainError('None of the label files that the parameters name under `data` is there, so there is nothing to learn from but drawn pages')
     for s, d in there.items(): validate_files([d['labels']], [d['images']] if d.get('images') else [], **changes).require()
 
@@ -62,9 +56,11 @@ def check_gold(
     params: dict,      # What `params.yaml` holds
     gold: Gold,        # Labelled pages for the decision
     images: Path,      # Folder of their pictures
+    work: Path,        # Folder for rendered pages
 )->None:
     "Refuse a decision on pages that are trained on: the same picture, byte for byte"
-    trained = {sha256(f): f for d in _sets(params).values() if Path(d['labels']).is_file() for folder in [Path(d.get('images') or Path(d['labels']).parent/'images')] if folder.is_dir() for f in folder.iterdir() if f.is_file()}
+    from redaction.recipe import _share, real_data, real_sets
+    trained = {sha256(r.path): r.path for r in real_data(real_sets(params), work, lambda s: None, share=_share(params))[0] if r.path.is_file()}
     same = [(g.file_name, trained[h]) for g in gold if (h := sha256(images/g.file_name)) in trained]
     if same: raise RetrainError(f'{images}/{same[0][0]}: is trained on as {same[0][1]}, like {len(same) - 1} others of {len(gold)}; a decision needs pages that no model was trained on')
 
@@ -102,7 +98,7 @@ def retrain(
     "Check, train, export, decide, and release what passes"
     from redaction.recipe import check_params
     check_params(params); out = Path(runs)/f'retrain-{run_hash(params)}'
-    cfg, pages, folder = ready(registry, gold, images, **changes); check_gold(params, pages, folder)
+    cfg, pages, folder = ready(registry, gold, images, **changes); check_gold(params, pages, folder, out)
     package = out/'package'
     with _alone(out):
         file = out/'retrain.json'; done = _steps(file)
