@@ -16,7 +16,7 @@ from .hidden import Sight
 from .page_leaks import Leak, View
 from .pages import open_document
 from .pdf_objects import PageObjects
-from .versions import attached_files, plain_text, revisions
+from .versions import Told, attached_files, plain_text, revisions
 
 # %% ../nbs/33_leaks.ipynb #7b2ee72e
 _COPY = 'Selecting and copying gives the text. Take the text out with a tool that applies redactions, not one that draws over them.'
@@ -76,11 +76,12 @@ def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: t
     for n in range(1, len(doc) + 1):
         tick(n)
         place, dets = doc.placement(n), given.get(n, Detections.empty()); size = place.size
+        leaks: list[Leak] = []
         try:
             with PageObjects(pdf, n, place, cfg['dpi'], cfg['max_items'], cfg['seconds'], doc.path) as o:
-                view = View(Sight(o, cfg['max_draws']), dets); leaks = view.leaks()
-                if any(others): leaks += view.from_files(n, doc.words(n), *others)
-        except (LimitError, DamagedDocumentError) as e: notes.append(str(e)); leaks = []
+                view = View(Sight(o, cfg['max_draws']), dets); leaks += view.leaks()
+                if any(others): leaks += view.from_files(n, doc.words(n), *others, notes)
+        except (LimitError, DamagedDocumentError) as e: notes.append(str(e))                       # what was found before holds
         yield Page(n, *size, 'pt', _with_leaks(dets, leaks, size, text))
 
 # %% ../nbs/33_leaks.ipynb #ee1aee6f
@@ -93,13 +94,14 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int
         try: earlier.append(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}'))
         except DocumentError: continue                                # not a file of its own
     for name, a in attached_files(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed, tick):
+        tick(1)
         if b'%PDF-' not in a[:1024]:
             if (told := plain_text(a, cfg['max_attached_bytes'])) is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
-            attached.append(told); continue
+            attached.append(Told(told or '')); continue
         try: attached.append(open_document(a, None, f'{doc.path}: {name}'))
         except DocumentError as e: notes.append(str(e))
     notes += [f'{doc.path}: {p}' for p in passed]
-    return earlier, [a for a in attached if a]
+    return earlier, [a for a in attached if len(a)]
 
 # %% ../nbs/33_leaks.ipynb #a1903cb4
 def find_leaks(

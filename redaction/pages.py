@@ -33,7 +33,7 @@ def sniff(
 def _is_cut(tail: bytes) -> bool:
     "Whether a PDF stops before its end, by its last megabyte"
     ends = [m.end() for m in re.finditer(rb'startxref\s+\d+|trailer\s*<<', tail)]
-    return not ends or re.search(rb'\d+\s+\d+\s+obj\b', tail[ends[-1]:]) is not None
+    return not ends or re.search(rb'\b\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b', tail[ends[-1]:]) is not None
 
 # %% ../nbs/01_pages.ipynb #d87c71fb
 @dataclass(frozen=True)
@@ -317,17 +317,25 @@ def _handle(self: DocumentReader) -> Any:
         self._opened, self._pid = (self._open_pdf() if self.kind == 'pdf' else _open_image(self._src, self.path)), os.getpid()
     return self._opened
 
+def _frames(im: Image.Image, most: int) -> int:
+    "Number of pictures in a TIFF; no more than one beyond `most` are looked for"
+    try:
+        for i in range(1, most + 1): im.seek(i)                                          # one at a time: Pillow counts wrongly what it passes over
+        return most + 1
+    except EOFError: return i
+    finally: im.seek(0)
+
 @patch
 def _count(self: DocumentReader) -> int:
     "Number of pages, within the limit"
     if self.format == 'pixels': return 1
     with _LOCK:
-        try: n = len(self._handle) if self.kind == 'pdf' else self._handle.n_frames if self.format == 'TIFF' else 1
+        try: n = len(self._handle) if self.kind == 'pdf' else _frames(self._handle, self.settings['max_pages']) if self.format == 'TIFF' else 1
         except _BROKEN as e: raise DamagedDocumentError(f'{self.path}: damaged image: {e}') from e
     if self.kind == 'image': _check_pixels(self.path, self._handle.size, self.settings['max_pixels'])
     if n > self.settings['max_pages']:
-        self.close()
-        raise LimitError(f'{self.path}: {n} pages; max_pages is {self.settings["max_pages"]}')
+        self.close(); most = '' if self.kind == 'pdf' else ' or more'
+        raise LimitError(f'{self.path}: {n} pages{most}; max_pages is {self.settings["max_pages"]}')
     return n
 
 # %% ../nbs/01_pages.ipynb #bc77232b
