@@ -179,7 +179,8 @@ def look_up(
     table = CODES if table is None else table
     if name in table: return table[name]
     short = re.match(r's\.\d\d[AB]?|reg\.1[23](\(\d\))?', name)
-    return replace(table[short[0]], name=name) if short and short[0] in table else None
+    found = next((t for t in (short[0], short[0].split('(')[0]) if t in table), None) if short else None
+    return replace(table[found], name=name) if found else None
 
 # %% ../nbs/32_grounds.ipynb #16ba5172
 _ALIKE = str.maketrans('бБаАвВеЕсСоОіІхХЗ¢©®€', '66aAbBeEcCoOiIxX3ccee')
@@ -228,13 +229,14 @@ _NL: list[tuple[str, Callable[[re.Match], str]]] = [
 
 # %% ../nbs/32_grounds.ipynb #2bd969d8
 _WORD, _NUMBER, _PARTS = r"(?<![\w'’‘`´])", r'(\d\d[ABab]?)(?!\d)', r'((?:\s?\(\w{1,3}\)){0,3})'
+def _regulation(m: re.Match) -> str: return f'reg.{m[1]}' + m[2].replace(' ', '').lower()
 def _section(m: re.Match) -> str: return f's.{m[1].upper()}' + m[2].replace(' ', '').lower()
 _GB: list[tuple[str, Callable[[re.Match], str]]] = [
     (rf'(?i){_WORD}(?:ss?\.|sec(?:t|tion)?s?\.?)\s?{_NUMBER}{_PARTS}', _section),
     (rf'(?i){_WORD}ss?\s?{_NUMBER}(?=\s?\(){_PARTS}', _section),                                  # s 40 (2)
     (rf'{_WORD}ss?{_NUMBER}(?!\w){_PARTS}', _section),                                             # s40
     (rf'(?i)(?:\A[^\w\'’‘`´]*|[(\[{{]\s?)ss?\s?{_NUMBER}(?!\w){_PARTS}(?=\W*\Z|\s?[)\]}}]|\s?(?:[,;&/]|and)\s?(?:s\s?)?\d\d[AB]?\b)', _section),  # s 40 and no more
-    (r'(?i)\b(?:reg|regulation|eir)\.?\s?(1[23])((?:\s?\(\w{1,3}\)){0,3})', lambda m: f'reg.{m[1]}' + m[2].replace(' ', '').lower()),
+    (rf'(?i)\b(?:reg|regulation|eir)s?\.?\s?(1[23]){_PARTS}', _regulation),
     (r'(?i)\bout\s?of\s?scope\b|\boutside (?:the )?scope\b', lambda m: 'out of scope'),
 ]
 _RULES = [(re.compile(p), name) for p, name in _US + _NL + _GB]
@@ -244,6 +246,7 @@ _AND = re.compile(r'(?i)\s?[,/;&+]\s?(?:(and|en)\s)?|\s(and|en)\s?')
 _BRACKETS = re.compile(rf'{_O}\s?(\w{{1,3}})\s?{_C}((?:\s?{_O}\s?\w{{1,3}}\s?{_C})*)')
 _LETTER = re.compile(r'(?i)(?:sub|onder(?:deel)?|letter)?\s?["\']?([a-i])(?!\.?\w)["\']?')
 _SECTION = re.compile(rf'(?i)(?:ss?\.?\s?)?{_NUMBER}(?![\w/-]|\.\d){_PARTS}')
+_REGULATION = re.compile(rf'(?i)(?:regs?\.?\s?)?(1[23])(?!\w|\.\d){_PARTS}')
 _PROSE = re.compile(r'(?i)\s(?!(?:and|or|en|of|van|jo|foi\w*|woo|wob|are|is|apply|applies)\b)[^\W\d]{2,}')   # an ordinary word follows
 
 def _level(part: str) -> str: return 'digit' if part.isdigit() else 'upper' if part.isupper() else 'roman' if set(part) <= set('ivx') else 'lower'
@@ -263,6 +266,7 @@ def _next(name: str, line: str, at: int) -> tuple[int, int, str] | None:
         more = _beneath(name, first, re.sub(r'\s?[(\[{]\s?(\w+)\s?[)\]}]', r'(\1)', m[2]))
     elif re.fullmatch(r'(5\.1|10)\.\d\.[a-i]', name) and (m := _LETTER.match(line, gap.end())): more = name[:-1] + m[1].lower()
     elif re.fullmatch(r's\.\w+(\(\w+\))*', name) and (m := _SECTION.match(line, gap.end())): more = _section(m)
+    elif re.fullmatch(r'reg\.\w+(\(\w+\))*', name) and (m := _REGULATION.match(line, gap.end())): more = _regulation(m)
     else: return None
     sure = m.re is _BRACKETS or (gap[1] or gap[2] or '').lower() == 'en' or not _PROSE.match(line, m.end())
     return (*m.span(), more) if sure else None

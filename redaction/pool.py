@@ -49,6 +49,7 @@ def _address(
 def _watch_parent(parent: int) -> None:
     "End this process when the one that started it is gone"
     while os.getppid() == parent: time.sleep(.5)
+    if os.getpgrp() == os.getpid(): os.killpg(0, signal.SIGKILL)      # with what it has started
     os._exit(1)
 
 def _do(conn: Connection, work: Callable, job: Any) -> None:
@@ -94,7 +95,11 @@ class _Worker:
     @property
     def alive(self) -> bool: return self.process.poll() is None
 
-    def close(self) -> None: self.process.kill(); self.process.wait(); self.conn.close()
+    def kill(self) -> None:
+        "End the process and what it has started, such as Tesseract"
+        if self.alive: os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None: self.kill(); self.process.wait(); self.conn.close()
 
     def fate(self) -> str:
         "How a process ended"
@@ -229,7 +234,7 @@ def start(self: Pool) -> 'Pool':
 def close(self: Pool) -> None:
     "End all processes, also busy ones; their callers get an error"
     with self._lock: self._closed = True; ws = list(self._workers)
-    for w in ws: w.process.kill()
+    for w in ws: w.kill()
     while True:
         try: w = self._free.get_nowait()
         except queue.Empty: break

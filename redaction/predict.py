@@ -177,12 +177,13 @@ WORKER: dict[str, Any] = dict(
 
 def _with_codes(look: Callable, p: Predictor, password: str | None, ocr: str) -> Callable:
     "Work that reads legal grounds after `look` has found redactions"
-    from redaction.codes import add_codes, find_ocr
-    engine = find_ocr(ocr)
+    from redaction.codes import OcrError, add_codes, find_ocr
+    engine = find_ocr(ocr) or 'none'
     def work(src: str, tick: Callable) -> Document:
         found = look(src, tick)
         try: return found if found.error else add_codes(found, src, engine, password=password, tick=tick, reading=p._limits(None))
         except DocumentError as e: return Document(str(src), found.sha256, error=str(e), error_code=e.code, model=found.model)
+        except OcrError as e: return Document(str(src), found.sha256, error=f'{src}: {e}; with --codes none only the text layer is read', error_code=e.code, model=found.model)
     return work
 
 def reading_worker(

@@ -168,6 +168,11 @@ def _looked_otherwise(out: Path, key: dict[str, Any]) -> bool:
     except FileNotFoundError: return False
     except (OSError, ValueError, KeyError, TypeError): return True  # not written by us, or damaged
 
+def _is_marked(out: Path, sha: str) -> bool:
+    "Whether a content has its marked copy; of a picture that is one file for each redacted page"
+    there = [p.name for p in (out/'marked').glob(f'{sha[:16]}-*')]
+    return bool(there) and (any(n.endswith('.pdf') for n in there) or all(any(n.endswith(f"-p{p['page']}.png") for n in there) for p in read_pages(out, sha) if p['redactions']))
+
 def _mark_all(eng: 'LocalEngine', out: Path, items: Iterator[Item], say: Callable[[str], Any]) -> None:
     "Write a marked copy of every content with redactions"
     shas, done, jobs = redacted(out), set(), deque()
@@ -177,7 +182,7 @@ def _mark_all(eng: 'LocalEngine', out: Path, items: Iterator[Item], say: Callabl
         if item.temporary: Path(item.path).unlink(missing_ok=True)
     for item in items:
         sha = shas.get(item.name)
-        if sha and sha not in done and not list((out/'marked').glob(f'{sha[:16]}-*')):
+        if sha and sha not in done and not _is_marked(out, sha):
             done.add(sha); to = str(out/'marked'/_marked_name(sha, item.name))
             doc = dict(document=item.name, sha256=sha, error=None, pages=read_pages(out, sha))
             jobs.append((item, eng.threads.submit(eng.ask, dict(do='mark', path=item.path, name=item.name, sha256=sha, to=to, document=doc), {})))

@@ -189,6 +189,7 @@ def _tar_members(path: str) -> Iterator[tuple[str, int, Callable]]:
     with unpack(path, 'rb') as f, tarfile.open(fileobj=f if unpack is open else io.BufferedReader(Meter(f, most, readable(path)), 1 << 20), mode='r:' if unpack is open else 'r|') as t:
         for i in t:
             if i.isreg(): yield i.name, i.size, lambda: t.extractfile(i)
+            elif i.islnk() and _is_document(i.name): yield i.name, 0, None     # whose data went by before
 
 # %% ../nbs/35_sources.ipynb #f1cd06c3
 def in_archive(
@@ -202,6 +203,7 @@ def in_archive(
     try:
         for inner, size, file in (_zip_members if path.lower().endswith(ZIP) else _tar_members)(path):
             if os.path.basename(inner).startswith('.') or inner.startswith('__MACOSX/'): continue
+            if file is None: yield Item(f'{name}!{readable(inner)}', path, DocumentError(f'{name}!{readable(inner)}: a link to another member; unpack the archive to have it looked at')); continue
             item = _member(f'{name}!{readable(inner)}', file, size, next(copies), max_bytes)
             if not item:
                 if passed is not None: passed.count(path, os.path.basename(inner))
@@ -210,20 +212,23 @@ def in_archive(
             if left < 0: Path(item.path).unlink(); raise LimitError(f'{name}: unpacks to more than {RATIO} times its size; unpack it yourself if you trust it')
             yield item
     except DocumentError as e: yield Item(name, path, e)
+    except (FileNotFoundError, PermissionError) as e: yield Item(name, path, DocumentError(f"{name}: {'no such file' if isinstance(e, FileNotFoundError) else e.strerror}"))
     except _BROKEN as e: yield Item(name, path, DamagedDocumentError(f"{name}: the archive is damaged and can't be read{' on' if left else ''}: {e}"))
 
 # %% ../nbs/35_sources.ipynb #99253a82
 def _lines(path: str) -> Iterator[str | Item]:
     "The sources in a list file"
     try:
-        with open(path, encoding='utf-8', errors='surrogateescape') as f: yield from (line for raw in f if (line := raw.strip('\r\n')).strip() and not line.startswith('#'))
+        with open(path, encoding='utf-8-sig', errors='surrogateescape') as f: yield from (line for raw in f if (line := raw.strip('\r\n')).strip() and not line.startswith('#'))
     except OSError as e: yield Item(readable(path), path, DocumentError(f"{readable(path)}: the list can't be read: {e.strerror}"))
 
-def _addresses(url: str) -> Iterator[str]:
-    "An address, or those that match it"
+def _addresses(url: str) -> Iterator[str | Item]:
+    "An address, or those that match it; an item where that can't be told"
     import fsspec
-    fs, path = fsspec.core.url_to_fs(url)
-    found = sorted(fs.glob(path)) if glob.has_magic(path) else [p for p in sorted(fs.find(path)) if p.lower().endswith(ENDINGS)] if fs.isdir(path) else [path]
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        found = sorted(fs.glob(path)) if glob.has_magic(path) else [p for p in sorted(fs.find(path)) if p.lower().endswith(ENDINGS)] if fs.isdir(path) else [path]
+    except Exception as e: yield Item(url, url, DocumentError(f"{url}: can't be reached: {e}")); return                     # each kind of address has errors of its own
     yield from map(fs.unstrip_protocol, found)
 
 def find_paths(
@@ -273,5 +278,6 @@ def fetch(
     try:
         with fsspec.open(url, 'rb') as f, open(to, 'wb') as out, Meter(f, max_bytes, url) as m:
             while part := m.read(1 << 20): out.write(part); tick(0)
-    except OSError as e: raise DocumentError(f"{url}: can't be fetched: {e}") from e
+    except DocumentError: raise
+    except Exception as e: raise DocumentError(f"{url}: can't be fetched: {e}") from e   # each kind of address has errors of its own
     return str(to)
