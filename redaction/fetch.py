@@ -185,6 +185,11 @@ def _pieces(r: Any, address: str, seconds: float) -> Iterator[bytes]:
     except urllib3.exceptions.HTTPError: raise Unreachable(f'{address}: the connection was cut half-way') from None
 
 # %% ../nbs/10_fetch.ipynb #776f2460
+def _is_sound(line: str) -> bool:
+    "Whether Python can read a line of a robots.txt"
+    try: RobotFileParser().parse(['User-agent: *', line]); return True
+    except ValueError: return False
+
 @patch
 def _permission(self: Web, address: str) -> float:
     "Seconds to wait before asking for an address, or a refusal by its robots.txt"
@@ -197,7 +202,7 @@ def _permission(self: Web, address: str) -> float:
                     text += data
                     if len(text) > 500_000: break                   # what stands further down is not read (RFC 9309)
         except Refused: pass
-        rules.parse(text.decode('utf-8', 'replace').splitlines())
+        rules.parse([line for line in text.decode('utf-8', 'replace').splitlines() if _is_sound(line)])
         self._rules[root] = rules
     rules, name = self._rules[root], self.settings['agent']
     if not rules.can_fetch(name, address): raise Refused(f'{address}: robots.txt asks {name} not to')
@@ -258,6 +263,7 @@ def _attempt(self: Web, address: str, part: _Part, known: dict[str, str], accept
     if have and version: headers = {'Range': f'bytes={have}-', 'If-Range': version}
     else: headers = {h: v for h, v in [('If-None-Match', known.get('etag')), ('If-Modified-Since', known.get('last_modified'))] if v}
     with self._open(address, headers) as r:
+        if r.status_code == 304 and not {'If-None-Match', 'If-Modified-Since'} & headers.keys(): raise Unreachable(f'{address}: answered 304, not modified, although no version was named')
         if r.status_code == 304: return Fetched(None, r.url, known.get('etag', ''), known.get('last_modified', ''))
         fits = r.headers.get('Content-Range', '').startswith(f'bytes {have}-')
         if r.status_code == 416 or r.status_code == 206 and not fits: part.drop(); raise Unreachable(f"{address}: the server has no rest that fits what came before")
@@ -289,6 +295,9 @@ _TURN = re.compile(r'\d{1,3}|(next|older|more|volgende|weiter|suivante?)( page| 
 class _Anchors(HTMLParser):
     "Collects links with their text"
     def __init__(self): super().__init__(); self.base, self.found, self._inside = '', [], False
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        try: return super().parse_marked_section(i, report)
+        except AssertionError: return self.parse_bogus_comment(i)   # `<![` and a word that no standard knows
     def handle_starttag(self, tag: str, attrs: list) -> None:
         a = {k: v or '' for k, v in attrs}
         if tag == 'base': self.base = self.base or a.get('href', '')

@@ -308,7 +308,8 @@ def copy(self: Store,
     path: Path,         # A file in it
 )->Outcome:
     "Take a file of this machine where it is new"
-    address = path.as_posix()
+    from redaction.sources import readable
+    address = readable(path.as_posix())
     try: info, head = path.stat(), file_head(path)
     except OSError as e: return Outcome(source.name, address, 'failed', f"can't be read: {e.strerror}")
     row, version = self.cat.address(address), dict(etag=str(info.st_size), last_modified=str(info.st_mtime_ns))
@@ -368,12 +369,13 @@ def find(self: Store,
     source: Source,     # Where to look
 )->Iterator[tuple[str, Callable[[], Outcome]]]: # For each address what gets it
     "Everything a source has, in a fixed order, none twice"
+    from redaction.sources import readable
     seen = set()
     for address, label, why in self._listed(source):
         if address in seen: continue
         seen.add(address)
         if why: yield address, (lambda a=address, w=why: Outcome(source.name, a, 'failed', w))
-        elif source.kind == 'folder': yield address, (lambda a=address: self.copy(source, Path(a)))
+        elif source.kind == 'folder': yield readable(address), (lambda a=address: self.copy(source, Path(a)))
         else: yield address, (lambda a=address, c=label: self.fetch(source, a, c))
 
 # %% ../nbs/10_ingest.ipynb #4d6e9345

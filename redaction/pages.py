@@ -158,7 +158,7 @@ def _render_poppler(src: Path | bytes, where: str, number: int, size: tuple[int,
     try: import pdf2image, pdf2image.exceptions as err
     except ImportError: raise SettingsError('renderer poppler needs pdf2image: pip install "redaction[data]", or set renderer to pdfium') from None
     draw = pdf2image.convert_from_bytes if isinstance(src, bytes) else pdf2image.convert_from_path
-    try: ims = draw(src, first_page=number, last_page=number, size=max(size), userpw=password, use_cropbox=True, timeout=seconds)
+    try: ims = draw(src, first_page=number, last_page=number, size=max(size), userpw=password, ownerpw=password, use_cropbox=True, timeout=seconds)
     except err.PDFInfoNotInstalledError: raise SettingsError('renderer poppler needs pdftoppm: install poppler-utils, or set renderer to pdfium') from None
     except err.PDFPopplerTimeoutError: raise LimitError(f'{where} takes longer than max_seconds ({seconds:g})') from None
     except (err.PDFPageCountError, err.PDFSyntaxError): ims = []
