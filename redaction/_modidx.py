@@ -1206,6 +1206,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'redaction.overprint.sheet_of': ('overprint.html#sheet_of', 'redaction/overprint.py')},
             'redaction.page_images': { 'redaction.page_images._by_poppler': ('page_images.html#_by_poppler', 'redaction/page_images.py'),
                                        'redaction.page_images._by_reader': ('page_images.html#_by_reader', 'redaction/page_images.py'),
+                                       'redaction.page_images._limits_differ': ( 'page_images.html#_limits_differ',
+                                                                                 'redaction/page_images.py'),
                                        'redaction.page_images._page_row': ('page_images.html#_page_row', 'redaction/page_images.py'),
                                        'redaction.page_images._undrawn': ('page_images.html#_undrawn', 'redaction/page_images.py'),
                                        'redaction.page_images.draw': ('page_images.html#draw', 'redaction/page_images.py'),

@@ -248,7 +248,7 @@ def page_id(
 def add_pages(self: Catalogue,
     sha256: str,          # The document, which the catalogue holds
     pages: list[dict],    # For each page `number`, `width`, `height` in pixels of the image, `dpi`, `rotation`, `has_text`, `image`, `image_sha256`, `phash`
-    error: str | None = None, # Which pages are missing here and why
+    error: str | None = None, # Which pages are missing here and why; empty where none is any more
 )->int:                   # How many of them are new
     "Remember a document's pages, all or none, and mark near-duplicates"
     with self.transaction():
@@ -257,7 +257,7 @@ def add_pages(self: Catalogue,
         new = [r for r in rows if self.add('pages', r)]
         for near in self._near([r['phash'] for r in new]):
             if len(near) > 1: self._join(near)
-        if error: self.db.execute('update documents set error = ? where sha256 = ?', [error, sha256])
+        if error is not None: self.db.execute('update documents set error = ? where sha256 = ?', [error or None, sha256])
     return len(new)
 
 # %% ../nbs/10_catalogue.ipynb #3f1851b0

@@ -68,35 +68,40 @@ def _page_row(path: Path, sha: str, number: int, out: Path, changes: dict[str, A
     return got | dict(number=number, width=w, height=h, image=name, image_sha256=sha256(data), phash=phash(im))
 
 # %% ../nbs/10_page_images.ipynb #542d2b79
-def _undrawn(cat: Catalogue, folder: Path) -> list[tuple[dict, list[dict]]]:
-    "Documents and those of their pages that have no picture: all, or those of which it is gone"
+def _limits_differ(error: str, limits: dict[str, Any]) -> bool:
+    "Whether a page was refused for a limit that is another one now"
+    return any(f'{limits[name]:g}' != f'{float(was):g}' for name, was in re.findall(r'\b(max_\w+) (?:is |\()([\d.]*\d)', error) if name in limits)
+
+def _undrawn(cat: Catalogue, folder: Path, limits: dict[str, Any]) -> list[tuple[dict, list[dict]]]:
+    "Documents and those of their pages that have no picture: that were never drawn, or refused for another limit, or of which it is gone"
     out, drawn, there = [], {}, {f.name for f in (folder/'pages').glob('*')}
     for p in cat.rows('select * from pages order by sha256, number'): drawn.setdefault(p['sha256'], []).append(p)
     for d in cat.rows('select * from documents where file is not null order by rowid'):
-        new = [] if d['error'] else [dict(number=n) for n in range(1, d['pages'] + 1)]
-        if todo := [p for p in drawn.get(d['sha256'], new) if p.get('image') not in there]: out.append((d, todo))
+        had = drawn.get(d['sha256'], []); again = _limits_differ(d['error'], limits) if d['error'] else not had
+        new = [dict(number=n) for n in range(1, d['pages'] + 1) if n not in {p['number'] for p in had}] if again else []
+        if todo := [p for p in had if p['image'] not in there] + new: out.append((d, todo))
     return out
 
 def render_pages(
-    cat: Catalogue,                # Its documents without pages are drawn, and pages whose picture is gone
+    cat: Catalogue,                # Its documents without pages are drawn, pages that were refused for another limit, and those whose picture is gone
     folder: str | Path,            # Where the documents lie; the images go to `pages/` in it
     progress: bool | None = None,  # Show a bar; when None, where the terminal can
     **changes: Any,                # Settings, see `redaction.core.settings`: `dpi`, `renderer` and the limits
 )->list[Outcome]:                  # One for each document that was drawn, or should have been
     "Draw all pages that haven't been drawn, a document at a time"
     folder, out = Path(folder), []; (folder/'pages').mkdir(parents=True, exist_ok=True)
-    todo = _undrawn(cat, folder)
+    todo = _undrawn(cat, folder, settings(**dict(max_bytes=2**62) | changes))
     with progress_bar(progress) as bar:
         task = bar.add_task('drawing pages', total=sum(len(pages) for _, pages in todo))
         for d, pages in todo:
-            rows, errors, again = [], [], 'id' in pages[0]
-            if not (folder/d['file']).is_file(): errors, pages = [f'{folder/d["file"]}: no such file; `redaction ingest` takes it again where its source still has it'], []; again = True
+            rows, lost, errors = [], [], []
+            if not (folder/d['file']).is_file(): lost, pages = [f'{folder/d["file"]}: no such file; `redaction ingest` takes it again where its source still has it'], []
             for p in pages:
-                try: rows.append(_page_row(folder/d['file'], d['sha256'], p['number'], folder/'pages', changes, p if again else None))
-                except DocumentError as e: errors.append(f'page {p["number"]}: ' + str(e).replace(f'{folder/d["file"]}: ', ''))
+                try: rows.append((_page_row(folder/d['file'], d['sha256'], p['number'], folder/'pages', changes, p if 'id' in p else None), p))
+                except DocumentError as e: (lost if 'id' in p else errors).append(f'page {p["number"]}: ' + str(e).replace(f'{folder/d["file"]}: ', ''))
                 bar.update(task, advance=1)
-            why = '; '.join(errors)
-            if not again: cat.add_pages(d['sha256'], rows, error=why or None)
-            else: [cat.db.execute('update pages set image_sha256 = ? where id = ?', [r['image_sha256'], page_id(d['sha256'], r['number'])]) for r in rows]
-            out.append(Outcome(d['source'], d['name'], 'failed' if again and errors else 'took' if rows else 'refused', why, d['sha256']))
+            for r, p in rows:
+                if 'id' in p: cat.db.execute('update pages set image_sha256 = ? where id = ?', [r['image_sha256'], p['id']])
+            if any('id' not in p for p in pages): cat.add_pages(d['sha256'], [r for r, p in rows if 'id' not in p], error='; '.join(errors))
+            out.append(Outcome(d['source'], d['name'], 'failed' if lost else 'took' if rows else 'refused', '; '.join(lost + errors), d['sha256']))
     return out
