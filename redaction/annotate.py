@@ -141,7 +141,7 @@ def choose(
     labeller: str | None = None,    # Pages this person has not labelled; pages nobody has when None
     most: int | None = None,        # At most so many pages of one document
     scores: dict[str, float] | None = None, # Scores made before by `page_scores`; no model is asked then
-    folder: str | Path | None = None, # Folder of the pictures, for asking models
+    folder: str | Path | None = None, # Folder of the pictures, for asking models; pages whose picture is not there are left out
     propose: Propose | None = None, # The present model, at a low threshold, for 'uncertain' and 'disagree'
     other: Propose | None = None,   # A second model, for 'disagree'
     sample: int = 200,              # Models are asked about so many pages, drawn by lot
@@ -149,7 +149,7 @@ def choose(
 )->list[dict]:                      # Rows of the catalogue, in the order they should be labelled
     "Choose the pages to label next"
     if how not in HOW: raise AnnotateError(f'Invalid way to choose {how!r}. Valid: {", ".join(HOW)}')
-    rows = candidates(cat, split, labeller)
+    rows = [r for r in candidates(cat, split, labeller) if folder is None or (Path(folder)/r['image']).is_file()]
     if how == 'random': return take(rows, n, seed, None, most)
     if scores is None:
         if folder is None or propose is None or (how == 'disagree') != (other is not None):

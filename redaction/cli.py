@@ -71,7 +71,7 @@ def evaluate(
     with usage('train'):
         from redaction.evaluate import score_pages
         from redaction.gold import by_file, read_gold, read_predictions
-        labelled, found = read_gold(gold), by_file(read_predictions(predictions))
+        labelled = read_gold(gold); found = by_file(read_predictions(predictions), labelled)
         lost = sum(p.file_name not in found for p in labelled)
         if lost: say(f'{lost} of {len(labelled)} labelled pages ha{"s" if lost == 1 else "ve"} no prediction; {"it counts" if lost == 1 else "they count"} as missed')
         scores = score_pages(labelled, found, threshold)

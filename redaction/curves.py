@@ -36,7 +36,7 @@ def coco_map(
     import contextlib, io
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
-    data, found = _coco_records(gold, by_file(preds))
+    data, found = _coco_records(gold, by_file(preds, gold))
     with contextlib.redirect_stdout(io.StringIO()):
         c = COCO(); c.dataset = data; c.createIndex()
         e = COCOeval(c, c.loadRes(found) if found else COCO(), 'bbox')

@@ -260,5 +260,6 @@ def keep_feedback(
     about = dict(sha256=look.document.sha256, page=page, width=w, height=h, model=look.document.model, threshold=round(threshold, 3), found=p.detections.scale(w / p.width, h / p.height).to_records(),
                  wrong=sorted({int(i) for i in wrong if 1 <= i <= len(p.detections)}), missed=(share * [w, h, w, h]).round(1).tolist(), note=note[:2000])
     stem = f"{(look.document.sha256 or 'unknown')[:16]}-{page:05d}-{secrets.token_hex(4)}"
-    write_whole(folder/f'{stem}.png', png)
-    return write_whole(folder/f'{stem}.json', json.dumps(about, ensure_ascii=False, indent=1) + '\n')
+    picture = write_whole(folder/f'{stem}.png', png)
+    try: return write_whole(folder/f'{stem}.json', (json.dumps(about, ensure_ascii=False, indent=1) + '\n').encode('utf-8', 'replace'))   # half a character can be sent, and not be kept
+    except OSError: picture.unlink(missing_ok=True); raise

@@ -197,7 +197,7 @@ def page_pairs(
 )->list[Pair]:     # One for each labelled page
     "Each labelled page with what was found on it"
     if not len(gold): raise EvaluationError('There are no labelled pages to score; check the names given to `only`')
-    preds = by_file(preds)
+    preds = by_file(preds, gold)
     if preds and not set(preds) & set(gold.pages): raise EvaluationError(f'None of {len(preds)} predictions is of a labelled page: {min(preds)}, but labelled is {min(gold.pages)}; names must agree')
     return [compare_page(p, preds.get(p.file_name)) for p in gold]
 

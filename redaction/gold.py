@@ -7,6 +7,7 @@ __all__ = ['Preds', 'RecordsError', 'EvaluationError', 'GoldPage', 'outline_shap
            'read_predictions', 'by_file']
 
 # %% ../nbs/23_gold.ipynb #f4605929
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
@@ -175,12 +176,14 @@ Preds = Mapping[str, Page] | Iterable[Document]
 
 def by_file(
     preds: Preds,       # Predictions in one of the two forms
+    gold: Gold | None = None, # Labelled pages; a document has the name of the one whose last part is its own, where there is no other
 )->dict[str, Page]:     # First page of each document that could be read
     "Predictions by file name"
     if isinstance(preds, Mapping): return dict(preds)
     out: dict[str, Page] = {}
+    last = Counter(Path(n).name for n in gold.pages) if gold else {}; full = {Path(n).name: n for n in gold.pages if last[Path(n).name] == 1} if gold else {}
     for d in preds:
-        name = Path(d.path).name
+        name = Path(d.path).name; name = full.get(name, name)
         if name in out: raise RecordsError(f'{name} is predicted twice ({d.path}); score one folder at a time')
         if not d.error and len(d): out[name] = d[0]
     return out

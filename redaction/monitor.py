@@ -97,7 +97,9 @@ def by_chance(
     "How far apart two spans lie when nothing has changed"
     r, m = np.random.default_rng(seed), len(rows)
     if not m or not n: return 0.
-    draw = lambda k: r.multinomial(k, np.full(m, 1 / m), draws) @ rows
+    rows, times = np.unique(rows, axis=0, return_counts=True) if m > 20_000 else (rows, np.ones(m))     # many documents are alike
+    at_once = max(1, 4_000_000 // len(rows))                        # so that tables of chance stay small however many there are
+    draw = lambda k: np.concatenate([r.multinomial(k, times / m, min(at_once, draws - i)) @ rows for i in range(0, draws, at_once)])
     return float(np.quantile([distance(a, b) for a, b in zip(draw(m), draw(n))], .995))
 
 # %% ../nbs/52_monitor.ipynb #12019f8a

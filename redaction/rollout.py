@@ -165,8 +165,10 @@ def use(self: Rollout,
 # %% ../nbs/40_rollout.ipynb #54592daf
 def _state(model: str) -> str:
     "What a package's folder looks like now: changes when one of its files does"
-    files = (Path(model or default_package())/n for n in ('model.json', 'model.onnx', 'judge.json'))
-    return ' '.join([model, *(str(f.stat().st_mtime_ns) for f in files if f.exists())])
+    def seen(name: str) -> str:
+        try: return str((Path(model or default_package())/name).stat().st_mtime_ns)
+        except OSError as e: return type(e).__name__
+    return ' '.join([model, *map(seen, ('model.json', 'model.onnx', 'judge.json'))])
 
 @patch
 def follow(self: Rollout,
@@ -184,9 +186,9 @@ def follow(self: Rollout,
         self._wanted[role] = state; self._again.pop(role, None)
         if not model and role != 'current': self.remove(role); continue
         try: self.place(role, model)
-        except RedactionError as e:
+        except (RedactionError, OSError) as e:                      # the last where its folder may not be read, or can't be one
             refused[role] = str(e)
-            if e.code == 'hub': self._again[role] = time.monotonic() + again  # it may only be out of reach
+            if getattr(e, 'code', '') == 'hub': self._again[role] = time.monotonic() + again  # it may only be out of reach
     return refused
 
 @patch

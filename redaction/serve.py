@@ -142,7 +142,7 @@ def make_app(
     threads = ThreadPoolExecutor(service.gate.most + service.gate.queue + 8, thread_name_prefix='request')
     def begin():
         try: service.start()
-        except RedactionError as e: service.why = str(e); say('failed', code=e.code)
+        except (RedactionError, OSError) as e: service.why = str(e); say('failed', code=getattr(e, 'code', type(e).__name__))
     @asynccontextmanager
     async def life(app: FastAPI):
         if not service.ready: threading.Thread(target=begin, daemon=True).start()

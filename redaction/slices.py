@@ -149,7 +149,7 @@ def slice_report(
     facts: Mapping[str, Mapping[str, str]] | None = None, # More slices: for each name a table of groups by file name or document
 )->str:                                # Markdown: a table for each slice, its weakest group named first
     "Tables for several slices, each with its weakest group"
-    out, preds = [], by_file(preds)
+    out, preds = [], by_file(preds, gold)
     for b, how in [*((b, b) for b in by), *(facts or {}).items()]:
         if how is b and b in IMAGE_SLICES and images is None: continue
         s = by_slice(gold, preds, how, threshold, images); w = s.worst(min_boxes=10)

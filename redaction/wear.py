@@ -67,7 +67,9 @@ def grain(
     "Add noise, the same in all three colours"
     h, w = image.shape[:2]
     y, x = rng.integers(0, 1400, 2)
-    n = np.clip(_grain_sheet()[y:y + h, x:x + w] * sigma, -127, 127)
+    sheet = _grain_sheet()                                          # repeats itself, and so goes on beyond its end
+    n = sheet[y:y + h, x:x + w] if max(y + h, x + w) <= len(sheet) else sheet.take(range(y, y + h), 0, mode='wrap').take(range(x, x + w), 1, mode='wrap')
+    n = np.clip(n * sigma, -127, 127)
     if coarse: n = cv2.GaussianBlur(n, (0, 0), 1.2) * 3
     n = n.astype(np.int16)
     return cv2.add(image, n if image.ndim == 2 else cv2.merge([n] * 3), dtype=cv2.CV_8U)
