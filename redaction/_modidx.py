@@ -1773,6 +1773,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.tables.Ledger.__init__': ('tables.html#ledger.__init__', 'redaction/tables.py'),
                                   'redaction.tables.Ledger.__repr__': ('tables.html#ledger.__repr__', 'redaction/tables.py'),
                                   'redaction.tables.Ledger._check_owner': ('tables.html#ledger._check_owner', 'redaction/tables.py'),
+                                  'redaction.tables.Ledger._holds': ('tables.html#ledger._holds', 'redaction/tables.py'),
                                   'redaction.tables.Ledger._load': ('tables.html#ledger._load', 'redaction/tables.py'),
                                   'redaction.tables.Ledger._lock': ('tables.html#ledger._lock', 'redaction/tables.py'),
                                   'redaction.tables.Ledger._merge': ('tables.html#ledger._merge', 'redaction/tables.py'),

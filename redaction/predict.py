@@ -207,7 +207,7 @@ def lost_reason(
     "Why a document is not read, after the process that read it was lost"
     from redaction.pool import WorkerSlow, WorkerTooBig
     if isinstance(e, WorkerSlow): return LimitError.code, f'a page takes longer than max_seconds ({max_seconds:g})'
-    if isinstance(e, WorkerTooBig): return LimitError.code, 'reading it takes more memory than is allowed'
+    if isinstance(e, WorkerTooBig): return LimitError.code, f'reading it takes more memory than is allowed: {e}'
     return DamagedDocumentError.code, f'the document made the reader crash: {e}'
 
 # %% ../nbs/30_predict.ipynb #6571705d

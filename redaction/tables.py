@@ -7,7 +7,7 @@ __all__ = ['SCHEMA', 'schema', 'describe', 'page_rows', 'ScanError', 'Content', 
            'read_pages']
 
 # %% ../nbs/35_tables.ipynb #040459ce
-import json, os, shutil
+import json, os, re, shutil
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -73,8 +73,9 @@ class Ledger:
         out: str | Path,             # Folder of the results; made if need be
         key: dict[str, Any],         # All that decides what is found: model, settings, version; other results are no use
         sources: Iterable[str] = (), # What is scanned; a folder of results belongs to its sources
+        memory: int = 0,             # Bytes that a reading process may hold; what was refused for less is looked at again
     ):
-        self.out, self.parts = Path(out), Path(out)/'.parts'
+        self.out, self.parts, self.memory = Path(out), Path(out)/'.parts', memory
         self.key, self.sources = json.loads(json.dumps(key)), [s if '://' in s else ('@' if s[:1] == '@' else '') + os.path.abspath(s.removeprefix('@')) for s in map(os.fspath, sources)]
         try: self.parts.mkdir(parents=True, exist_ok=True)
         except OSError as e: raise ScanError(f"{out}: can't be made: {e.strerror}") from e
@@ -134,6 +135,12 @@ def _opens(part: Path) -> bool:
 
 # %% ../nbs/35_tables.ipynb #dec2b77b
 @patch
+def _holds(self: Ledger, d: dict) -> bool:
+    "Whether an answer holds for the next run: another password may open a document, and more memory may be enough for it"
+    small = re.search(r'; (\d+) are allowed$', d['error'] or '') if d['error_code'] == 'limit' else None
+    return bool(d['sha256']) and d['error_code'] != 'encrypted' and not (small and int(small[1]) < round(self.memory / 1e6))
+
+@patch
 def _load(self: Ledger) -> None:
     "Read which contents are through and which pages of others are there"
     parts = sorted(p for p in self.parts.iterdir() if p.is_dir() and p.name[:1].isdigit())
@@ -144,7 +151,7 @@ def _load(self: Ledger) -> None:
     if merged: [shutil.rmtree(p) for p in parts[:merged[-1]]]; parts = parts[merged[-1]:]
     for p in parts:
         for d in _read(p, 'documents', ['document', 'sha256', 'pages', 'error_code', 'error']):
-            if d['sha256'] and d['error_code'] != 'encrypted': self.known[d['sha256']] = Content(d['pages'], d['error_code'], d['error'], d['document'])
+            if self._holds(d): self.known[d['sha256']] = Content(d['pages'], d['error_code'], d['error'], d['document'])
     for p in parts:
         for d in _read(p, 'pages', ['sha256', 'page']):
             if d['sha256'] not in self.known: self.begun.setdefault(d['sha256'], set()).add(d['page'])
@@ -165,7 +172,7 @@ def add(self: Ledger,
 )->None:
     "Take rows; they are on disk after `commit`"
     for d in documents:
-        if d['sha256'] and d['error_code'] != 'encrypted':          # another password may open it
+        if self._holds(d):
             self.known[d['sha256']] = Content(d['pages'], d['error_code'], d['error'], d['document'])
         self.rows['documents'].append(d)
     self.rows['pages'].extend(pages); self.rows['redactions'].extend(redactions)
