@@ -246,7 +246,7 @@ _AND = re.compile(r'(?i)\s?[,/;&+]\s?(?:(and|en)\s)?|\s(and|en)\s?')
 _BRACKETS = re.compile(rf'{_O}\s?(\w{{1,3}})\s?{_C}((?:\s?{_O}\s?\w{{1,3}}\s?{_C})*)')
 _LETTER = re.compile(r'(?i)(?:sub|onder(?:deel)?|letter)?\s?["\']?([a-i])(?!\.?\w)["\']?')
 _SECTION = re.compile(rf'(?i)(?:ss?\.?\s?)?{_NUMBER}(?![\w/-]|\.\d){_PARTS}')
-_REGULATION = re.compile(rf'(?i)(?:regs?\.?\s?)?(1[23])(?!\w|\.\d){_PARTS}')
+_REGULATION = re.compile(rf'(?i)(?:regs?\.?\s?)?(1[23])(?![\w/:-]|[.,]\d){_PARTS}')
 _PROSE = re.compile(r'(?i)\s(?!(?:and|or|en|of|van|jo|foi\w*|woo|wob|are|is|apply|applies)\b)[^\W\d]{2,}')   # an ordinary word follows
 
 def _level(part: str) -> str: return 'digit' if part.isdigit() else 'upper' if part.isupper() else 'roman' if set(part) <= set('ivx') else 'lower'

@@ -310,8 +310,9 @@ SURE: float = .8  # From this on a box is sure
 
 def _ends(page: np.ndarray) -> tuple[int, int]:
     "Height and width of a prepared page without the white that `prepare` filled its shorter side up with"
-    hw = list(page.shape[:2]); short = int(np.argmin(hw)); last = page.swapaxes(0, short)[1 - MULTIPLE:]
-    hw[short] += max(np.flatnonzero((last < 255).any((1, 2))), default=-1) + 1 - len(last)
+    hw = list(page.shape[:2])
+    for axis in [a for a in (0, 1) if hw[a] == min(hw)]:              # of a square page it may be either
+        last = page.swapaxes(0, axis)[1 - MULTIPLE:]; hw[axis] += max(np.flatnonzero((last < 255).any((1, 2))), default=-1) + 1 - len(last)
     return hw[0], hw[1]
 
 def _is_paper(page: np.ndarray, box: np.ndarray, off: int = 3) -> bool:

@@ -96,7 +96,9 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int
     for name, a in attached_files(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed, tick):
         tick(1)
         if b'%PDF-' not in a[:1024]:
-            if (told := plain_text(a, cfg['max_attached_bytes'])) is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
+            left: list[str] = []; told = plain_text(a, cfg['max_attached_bytes'], left)
+            if left: passed.append(f"{len(left)} parts of {name} were not looked at; max_attached_bytes is {cfg['max_attached_bytes']}")
+            elif told is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
             attached.append(Told(told or '')); continue
         try: attached.append(open_document(a, None, f'{doc.path}: {name}'))
         except DocumentError as e: notes.append(str(e))

@@ -78,7 +78,7 @@ def _undrawn(cat: Catalogue, folder: Path, limits: dict[str, Any]) -> list[tuple
     for p in cat.rows('select * from pages order by sha256, number'): drawn.setdefault(p['sha256'], []).append(p)
     for d in cat.rows('select * from documents where file is not null order by rowid'):
         had = drawn.get(d['sha256'], []); again = _limits_differ(d['error'], limits) if d['error'] else not had
-        new = [dict(number=n) for n in range(1, d['pages'] + 1) if n not in {p['number'] for p in had}] if again else []
+        known = {p['number'] for p in had}; new = [dict(number=n) for n in range(1, d['pages'] + 1) if n not in known] if again else []
         if todo := [p for p in had if p['image'] not in there] + new: out.append((d, todo))
     return out
 

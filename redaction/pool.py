@@ -7,6 +7,7 @@ __all__ = ['PoolError', 'WorkerError', 'WorkerSlow', 'WorkerCrashed', 'WorkerToo
 
 # %% ../nbs/31_pool.ipynb #5f4468ec
 import os, pickle, queue, signal, subprocess, sys, threading, time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe
@@ -96,8 +97,8 @@ class _Worker:
     def alive(self) -> bool: return self.process.poll() is None
 
     def kill(self) -> None:
-        "End the process and what it has started, such as Tesseract"
-        if self.alive: os.killpg(self.process.pid, signal.SIGKILL)
+        "End the process and what it has started, such as Tesseract, also where it has ended itself"
+        with suppress(ProcessLookupError, PermissionError): os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self) -> None: self.kill(); self.process.wait(); self.conn.close()
 

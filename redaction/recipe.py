@@ -47,7 +47,7 @@ def real_sets(
     if not isinstance(sets, dict): raise SettingsError(f'params: data must name sets, got {sets!r}')
     for s, d in sets.items():
         if not isinstance(d, dict) or not isinstance(d.get('labels'), str): raise SettingsError(f'params: data.{s} must have `labels`, a COCO file, got {d!r}')
-        wrong = [k for k in ('images', 'pdfs') if not isinstance(d.get(k, ''), str)]
+        wrong = [k for k in ('images', 'pdfs') if not isinstance(d.get(k) or '', str)]
         if wrong: raise SettingsError(f'params: data.{s}.{wrong[0]} must be a folder, got {d[wrong[0]]!r}')
     return sets
 
@@ -60,12 +60,13 @@ def check_params(
         if not isinstance(params.get(section) or {}, dict): raise SettingsError(f'params: {section} must be a section with {", ".join(keys)}, got {params[section]!r}')
         missing = [k for k in keys if k not in (params.get(section) or {})]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
-    for section in ('finetune', 'final', 'settle', 'widen', 'harden'):
+    for section in ('finetune', 'final', 'settle', 'widen', 'harden', 'export', 'judge', 'dataset'):
         if not isinstance(params.get(section) or {}, dict): raise SettingsError(f'params: {section} must be a section, got {params[section]!r}')
         drawn = (params.get(section) or {}).get('drawn')
         if drawn is not None and not (isinstance(drawn, list) and len(drawn) == 2 and all(isinstance(v, int) for v in drawn) and 0 <= drawn[0] < drawn[1]): raise SettingsError(f'params: {section}.drawn is {drawn!r}; valid are two whole numbers, from and to, such as [0, 1000]')
         keep = (params.get(section) or {}).get('keep') or 0.
         if not isinstance(keep, (int, float)) or not 0 <= keep <= 1: raise SettingsError(f'params: {section}.keep is {keep!r}; valid are shares from 0 to 1')
+        if not isinstance((params.get(section) or {}).get('mix') or {}, dict): raise SettingsError(f'params: {section}.mix must name sources with their shares, got {params[section]["mix"]!r}')
         if 'hard' in ((params.get(section) or {}).get('mix') or {}) and not params.get('hard'): raise SettingsError(f'params: {section}.mix asks for hard pages, and `hard`, the file of their seeds, is missing')
     if params.get('hard'): hard_seeds(params['hard'])
     real_sets(params)
@@ -326,8 +327,8 @@ def train(
     "Run the recipe, or what is left of it"
     out = claim(params, out)
     write_whole(out/'params.json', json.dumps(params, indent=1))
+    records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))     # labels that are wrong are told before anything is drawn
     say('drawing pages and training the base'); train_base(params, out, log)
-    records, gold = real_data(params.get('data') or {}, out, say, share=_share(params))
     if len({r.document for r in records}) >= params['evaluate']['folds']:
         say(f'cross-validating on {len(records)} real pages'); cv, at = validate(params, out, records, gold, say, log)
         judged = at | score_sets(cv, gold, records, at['threshold'])

@@ -188,7 +188,7 @@ def follow(self: Rollout,
         try: self.place(role, model)
         except (RedactionError, OSError) as e:                      # the last where its folder may not be read, or can't be one
             refused[role] = str(e)
-            if getattr(e, 'code', '') == 'hub': self._again[role] = time.monotonic() + again  # it may only be out of reach
+            if isinstance(e, OSError) or e.code == 'hub': self._again[role] = time.monotonic() + again  # it may only be out of reach
     return refused
 
 @patch

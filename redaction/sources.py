@@ -189,7 +189,7 @@ def _tar_members(path: str) -> Iterator[tuple[str, int, Callable]]:
     with unpack(path, 'rb') as f, tarfile.open(fileobj=f if unpack is open else io.BufferedReader(Meter(f, most, readable(path)), 1 << 20), mode='r:' if unpack is open else 'r|') as t:
         for i in t:
             if i.isreg(): yield i.name, i.size, lambda: t.extractfile(i)
-            elif i.islnk() and _is_document(i.name): yield i.name, 0, None     # whose data went by before
+            elif i.islnk(): yield i.name, 0, None                               # whose data went by before
 
 # %% ../nbs/35_sources.ipynb #f1cd06c3
 def in_archive(
@@ -203,8 +203,8 @@ def in_archive(
     try:
         for inner, size, file in (_zip_members if path.lower().endswith(ZIP) else _tar_members)(path):
             if os.path.basename(inner).startswith('.') or inner.startswith('__MACOSX/'): continue
-            if file is None: yield Item(f'{name}!{readable(inner)}', path, DocumentError(f'{name}!{readable(inner)}: a link to another member; unpack the archive to have it looked at')); continue
-            item = _member(f'{name}!{readable(inner)}', file, size, next(copies), max_bytes)
+            linked = file is None and inner.lower().endswith(ENDINGS); said = f'{name}!{readable(inner)}'
+            item = Item(said, path, DocumentError(f'{said}: a link to another member; unpack the archive to have it looked at')) if linked else file and _member(said, file, size, next(copies), max_bytes)
             if not item:
                 if passed is not None: passed.count(path, os.path.basename(inner))
                 continue
@@ -228,7 +228,7 @@ def _addresses(url: str) -> Iterator[str | Item]:
     try:
         fs, path = fsspec.core.url_to_fs(url)
         found = sorted(fs.glob(path)) if glob.has_magic(path) else [p for p in sorted(fs.find(path)) if p.lower().endswith(ENDINGS)] if fs.isdir(path) else [path]
-    except Exception as e: yield Item(url, url, DocumentError(f"{url}: can't be reached: {e}")); return                     # each kind of address has errors of its own
+    except Exception as e: yield Item(readable(url), url, DocumentError(f"{readable(url)}: can't be reached: {e}")); return   # each kind of address has errors of its own
     yield from map(fs.unstrip_protocol, found)
 
 def find_paths(

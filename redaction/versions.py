@@ -7,7 +7,6 @@ __all__ = ['Told', 'plain_text', 'revisions', 'attached_files']
 
 # %% ../nbs/33_versions.ipynb #1e34278c
 import html, io, lzma, re, struct, zipfile
-from itertools import accumulate
 from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 from fastcore.basics import patch
@@ -80,14 +79,19 @@ def _untagged(text: str) -> str:
 def plain_text(
     data: bytes,  # An attached file
     most: int,    # Bytes that its parts may have together
+    left: list[str] | None = None, # Takes the names of parts beyond that
 )->str | None:    # None where it is neither plain text, nor a web page, nor of an office program
     "Text of an attached file"
     if data[:4] == b'PK\3\4':
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as z:
-                parts = [i for i in z.infolist() if re.fullmatch(r'word/document\.xml|content\.xml|xl/sharedStrings\.xml|ppt/slides/slide\d+\.xml', i.filename)]
-                parts = [i for i, size in zip(parts, accumulate(i.file_size for i in parts)) if size <= most]
-                if parts: return ' '.join(re.sub(r'<[^<>]*>', ' ', z.read(i).decode('utf-8', 'replace')) for i in parts[:50])
+                parts, size, told = [i for i in z.infolist() if re.fullmatch(r'word/document\.xml|content\.xml|xl/sharedStrings\.xml|ppt/slides/slide\d+\.xml', i.filename)], 0, []
+                for n, i in enumerate(parts):
+                    if n >= 50 or size + i.file_size > most:
+                        if left is not None: left.append(i.filename)
+                        continue
+                    size += i.file_size; told.append(re.sub(r'<[^<>]*>', ' ', z.read(i).decode('utf-8', 'replace')))
+                if parts: return ' '.join(told) or None
         except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, struct.error, lzma.LZMAError, zipfile.zlib.error): pass
     wide = data[:2] in (b'\xff\xfe', b'\xfe\xff')
     if b'\0' in data[:1000] and not wide or data[:2] == b'PK' or data[:5] == b'{\\rtf': return None
