@@ -7,7 +7,8 @@ __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError'
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
            'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'sha256',
-           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'parse_json', 'hold']
+           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'parse_json',
+           'limits_differ', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json, re
@@ -518,6 +519,15 @@ def parse_json(
     "JSON that may be anything; `ValueError` where it is none, also where it is nested without end"
     try: return json.loads(text)
     except RecursionError: raise ValueError('nested too deeply') from None
+
+# %% ../nbs/00_core.ipynb #546a8d4e
+def limits_differ(
+    error: str | None,       # Why something was refused; None for nothing
+    limits: dict[str, Any],  # Settings as they are now
+)->bool:
+    "Whether something was refused for a limit that is another one now"
+    now = lambda v: f'{v:g}' if isinstance(v, float) else str(v)
+    return any(name in limits and now(limits[name]) != was for name, was in re.findall(r'\b(max_\w+|memory) (?:is |\()([\d.]*\d)', error or ''))
 
 # %% ../nbs/00_core.ipynb #13fd5ddd
 def hold(

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import cv2
 from fastcore.basics import patch
 from .catalogue import Catalogue
-from .core import (DamagedDocumentError, DocumentError, SettingsError, section, sections, settings, sha256, write_whole)
+from .core import (DamagedDocumentError, DocumentError, SettingsError, limits_differ, section, sections, settings, sha256, write_whole)
 from .fetch import FetchError, Refused, Unreachable, Web, find_links, page_text
 from .pages import _is_cut, open_document, sniff
 
@@ -178,16 +178,12 @@ class Store:
         self.folder, self.cat, self.web, self.cfg = Path(folder), cat, web, cfg
         self.limits = settings() | dict(max_bytes=web.settings['max_bytes'])
         self.search = search or (lambda term, n: search_images(term, n, cfg['search_base'], cfg['search_backend']))
-    def _raised(self, error: str | None) -> bool:
-        "Whether something was refused for a limit that is another one now"
-        m = re.search(r'(max_\w+) is (\d+)$', error or '')
-        return bool(m) and str(self.limits.get(m[1])) != m[2]
     def _lost(self, sha: str | None) -> str:
         "Where a document's file should lie, if it is gone from there; else empty"
         return next((d['file'] for d in self.cat.rows('select file from documents where sha256 = ?', sha or '') if d['file'] and not (self.folder/d['file']).is_file()), '')
     def _again(self, row: dict) -> bool:
         "Whether what an address gave the last time doesn't hold: refused for another limit, or lost since"
-        return self._raised(row.get('error')) or bool(self._lost(row.get('sha256')))
+        return limits_differ(row.get('error'), self.limits) or bool(self._lost(row.get('sha256')))
     def part(self, address: str) -> Path:
         "Where the bytes of an address go while they come in"
         return self.folder/'partial'/sha256(address.encode())[:32]
@@ -218,7 +214,7 @@ def keep(self: Store,
     "Take a file into the catalogue, unless its bytes are there already or can't be read"
     sha, name, size = sha256(path), Path(address.split('?')[0]).name or address, path.stat().st_size
     known = next(iter(self.cat.rows('select name, error from documents where sha256 = ?', sha)), {})
-    if stale := self._raised(known.get('error')): known = {}
+    if stale := limits_differ(known.get('error'), self.limits): known = {}
     if lost := self._lost(sha): label = lost.split('/')[1] if lost.startswith('search/') else ''     # it goes back to where it was
     more = {} if known and not lost else self._settle(path, name, sha, label)
     path.unlink(missing_ok=True); error = more.get('error') or ('' if lost else known.get('error'))

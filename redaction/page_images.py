@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from .catalogue import Catalogue, page_id, phash
-from .core import DamagedDocumentError, DocumentError, LimitError, SettingsError, settings, sha256, write_whole
+from .core import DamagedDocumentError, DocumentError, LimitError, SettingsError, limits_differ, settings, sha256, write_whole
 from .ingest import Outcome, file_head, poppler_info, progress_bar
 from .pages import LONG_SIDE, open_document, render_size, sniff
 
@@ -68,16 +68,12 @@ def _page_row(path: Path, sha: str, number: int, out: Path, changes: dict[str, A
     return got | dict(number=number, width=w, height=h, image=name, image_sha256=sha256(data), phash=phash(im))
 
 # %% ../nbs/10_page_images.ipynb #542d2b79
-def _limits_differ(error: str, limits: dict[str, Any]) -> bool:
-    "Whether a page was refused for a limit that is another one now"
-    return any(f'{limits[name]:g}' != f'{float(was):g}' for name, was in re.findall(r'\b(max_\w+) (?:is |\()([\d.]*\d)', error) if name in limits)
-
 def _undrawn(cat: Catalogue, folder: Path, limits: dict[str, Any]) -> list[tuple[dict, list[dict]]]:
     "Documents and those of their pages that have no picture: that were never drawn, or refused for another limit, or of which it is gone"
     out, drawn, there = [], {}, {f.name for f in (folder/'pages').glob('*')}
     for p in cat.rows('select * from pages order by sha256, number'): drawn.setdefault(p['sha256'], []).append(p)
     for d in cat.rows('select * from documents where file is not null order by rowid'):
-        had = drawn.get(d['sha256'], []); again = _limits_differ(d['error'], limits) if d['error'] else not had
+        had = drawn.get(d['sha256'], []); again = limits_differ(d['error'], limits) if d['error'] else not had
         known = {p['number'] for p in had}; new = [dict(number=n) for n in range(1, d['pages'] + 1) if n not in known] if again else []
         if todo := [p for p in had if p['image'] not in there] + new: out.append((d, todo))
     return out

@@ -232,7 +232,7 @@ def scan(
     if threshold is not None and not 0 <= threshold <= 1: raise SettingsError(f'threshold must lie between 0 and 1, got {threshold}')
     sources, out = [os.fspath(s) for s in sources], Path(out)
     package, how = load_package(cfg['model']), dict(threshold=threshold, dpi=dpi, password=password)
-    with Ledger(out, _key(package, cfg, how), sources, section('worker', WORKER)['memory'] or 2**63) as ledger:
+    with Ledger(out, _key(package, cfg, how), sources, section('worker', WORKER)) as ledger:
         held = any(ledger.names())
         if held: _check_there(ledger, sources)
         spool = out/'.parts'/'spool'; spool.mkdir()

@@ -7,13 +7,13 @@ __all__ = ['SCHEMA', 'schema', 'describe', 'page_rows', 'ScanError', 'Content', 
            'read_pages']
 
 # %% ../nbs/35_tables.ipynb #040459ce
-import json, os, re, shutil
+import json, os, shutil
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from fastcore.basics import patch
-from .core import Page, RedactionError, hold, parse_json, sha256, write_whole
+from .core import Page, RedactionError, hold, limits_differ, parse_json, sha256, write_whole
 if TYPE_CHECKING: import pyarrow as pa
 
 # %% ../nbs/35_tables.ipynb #8ce77dfc
@@ -73,9 +73,9 @@ class Ledger:
         out: str | Path,             # Folder of the results; made if need be
         key: dict[str, Any],         # All that decides what is found: model, settings, version; other results are no use
         sources: Iterable[str] = (), # What is scanned; a folder of results belongs to its sources
-        memory: int = 0,             # Bytes that a reading process may hold; what was refused for less is looked at again
+        limits: dict[str, Any] | None = None, # Limits that are no part of `key`; what was refused for another one is looked at again
     ):
-        self.out, self.parts, self.memory = Path(out), Path(out)/'.parts', memory
+        self.out, self.parts, self.limits = Path(out), Path(out)/'.parts', limits or {}
         self.key, self.sources = json.loads(json.dumps(key)), [s if '://' in s else ('@' if s[:1] == '@' else '') + os.path.abspath(s.removeprefix('@')) for s in map(os.fspath, sources)]
         try: self.parts.mkdir(parents=True, exist_ok=True)
         except OSError as e: raise ScanError(f"{out}: can't be made: {e.strerror}") from e
@@ -137,8 +137,7 @@ def _opens(part: Path) -> bool:
 @patch
 def _holds(self: Ledger, d: dict) -> bool:
     "Whether an answer holds for the next run: another password may open a document, and more memory may be enough for it"
-    small = re.search(r'; (\d+) are allowed$', d['error'] or '') if d['error_code'] == 'limit' else None
-    return bool(d['sha256']) and d['error_code'] != 'encrypted' and not (small and int(small[1]) < round(self.memory / 1e6))
+    return bool(d['sha256']) and d['error_code'] != 'encrypted' and not limits_differ(d['error'], self.limits)
 
 @patch
 def _load(self: Ledger) -> None:

@@ -103,6 +103,15 @@ def test_stopped_at_the_terminal(tmp_path):
     assert (run.returncode, out, err) == (130, '', 'stopped; the same command goes on where it was\n')
 
 
+def test_more_memory(tmp_path):
+    "What was refused for the memory of its process is looked at again with more, and only then"
+    (tmp_path/'docs').mkdir(); shutil.copy(FILES/'good.pdf', tmp_path/'docs'); command = [COMMAND, 'scan', 'docs', '--out', 'out', '--workers', '1']
+    go = lambda: subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path/'settings.ini').write_text('[worker]\nmemory = 30000000\n')
+    for said in ('1 not read; 0 pages', '1 known already; 0 pages'): r = go(); assert r.returncode == 1 and said in r.stdout and 'memory is 30000000' in r.stderr, r
+    (tmp_path/'settings.ini').unlink(); r = go(); assert r.returncode == 0 and '2 pages looked at' in r.stdout, r
+
+
 def test_sources_that_are_gone(pile, tmp_path):
     "A disk that isn't mounted does not empty the tables"
     command = [COMMAND, 'scan', pile, '--out', tmp_path/'out', '--jsonl', '--marked', '--workers', '1']
