@@ -1310,6 +1310,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'redaction/pdf_objects.py'),
                                        'redaction.pdf_objects.PageObjects.draw': ( 'pdf_objects.html#pageobjects.draw',
                                                                                    'redaction/pdf_objects.py'),
+                                       'redaction.pdf_objects.PageObjects.in_time': ( 'pdf_objects.html#pageobjects.in_time',
+                                                                                      'redaction/pdf_objects.py'),
                                        'redaction.pdf_objects.PageObjects.ink': ( 'pdf_objects.html#pageobjects.ink',
                                                                                   'redaction/pdf_objects.py'),
                                        'redaction.pdf_objects.PageObjects.layers': ( 'pdf_objects.html#pageobjects.layers',

@@ -316,8 +316,8 @@ def _ends(page: np.ndarray) -> tuple[int, int]:
     return hw[0], hw[1]
 
 def _is_paper(page: np.ndarray, box: np.ndarray, off: int = 3) -> bool:
-    "Whether a box (pixels) ends on at least two sides where the paper does, at a copier's dark edge or at the end of the picture"
-    h, w = _ends(page); dark, (x0, y0, x1, y1) = page[:h, :w, 1] < 100, box
+    "Whether a box (pixels of a page without what it was filled up with) ends on at least two sides where the paper does, at a copier's dark edge or at the end of the picture"
+    dark, (x0, y0, x1, y1) = page[..., 1] < 100, box
     beyond = [dark[y0:y1, :max(0, x0 - off)], dark[:max(0, y0 - off), x0:x1], dark[y0:y1, x1 + off:], dark[y1 + off:, x0:x1]]
     edges = [s.mean() >= .9 for s in beyond if s.size]
     return any(edges) and sum(edges) + 4 - len(edges) >= 2
@@ -335,7 +335,7 @@ def as_large(
     empty: float = .98,    # And of a white one, which could be a page in a frame
 )->np.ndarray:             # Probabilities, shape (n,)
     "Believe large boxes that are plain, and not the paper between a copier's dark edges"
-    out, (h, w) = p.copy(), _ends(page); b = np.round(boxes * STRIDE).astype(int).clip(0)
+    out, (h, w) = p.copy(), _ends(page); page, b = page[:h, :w], np.round(boxes * STRIDE).astype(int).clip(0)
     for i in np.flatnonzero((p >= least) & ((b[:, 2:] - b[:, :2]).prod(1) >= np.where(white, blank, filled) * h * w)):
         x0, y0, x1, y1 = b[i]
         if white[i] and _is_paper(page, b[i]): out[i] = 0.; continue

@@ -97,7 +97,7 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int
         tick(1)
         if b'%PDF-' not in a[:1024]:
             left: list[str] = []; told = plain_text(a, cfg['max_attached_bytes'], left)
-            if left: passed.append(f"{len(left)} parts of {name} were not looked at; max_attached_bytes is {cfg['max_attached_bytes']}")
+            if left: passed.append(f"{len(left)} parts of {name} were not looked at: they are too many, or hold more than max_attached_bytes ({cfg['max_attached_bytes']}) together")
             elif told is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
             attached.append(Told(told or '')); continue
         try: attached.append(open_document(a, None, f'{doc.path}: {name}'))

@@ -104,9 +104,14 @@ class PageObjects:
 
 # %% ../nbs/33_pdf_objects.ipynb #e0336c72
 @patch
+def in_time(self: PageObjects) -> None:
+    "`LimitError` once the page has taken too long"
+    if time.monotonic() > self.end: raise LimitError(f'{self.where} takes longer than {self.seconds:g} seconds; seconds in [leaks] says so')
+
+@patch
 def _check(self: PageObjects, n: int, most: int) -> None:
     if n > most: raise LimitError(f'{self.where} draws more than {most} things; max_items in [leaks] is {most}')
-    if time.monotonic() > self.end: raise LimitError(f'{self.where} takes longer than {self.seconds:g} seconds; seconds in [leaks] says so')
+    self.in_time()
 
 @patch
 def _read(self: PageObjects, most: int) -> None:
@@ -170,7 +175,7 @@ def draw(self: PageObjects,
         if i.kind == 'annotation': raw.FPDFAnnot_SetFlags(i.handle, i.flags if i.order in on else i.flags | raw.FPDF_ANNOT_FLAG_HIDDEN)
         else: raw.FPDFPageObj_SetIsActive(i.handle, i.order in on)
     out = _paint(self.page, self.size, white, self.end, self._pdf.formenv)
-    if out is None: self._check(0, 0)
+    if out is None: self.in_time()
     if out is None: raise DamagedDocumentError(f'{self.where} is damaged and can\'t be drawn')
     return out
 

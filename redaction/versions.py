@@ -91,7 +91,7 @@ def plain_text(
                         if left is not None: left.append(i.filename)
                         continue
                     size += i.file_size; told.append(re.sub(r'<[^<>]*>', ' ', z.read(i).decode('utf-8', 'replace')))
-                if parts: return ' '.join(told) or None
+                if parts: return ' '.join(told) if told else None
         except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, struct.error, lzma.LZMAError, zipfile.zlib.error): pass
     wide = data[:2] in (b'\xff\xfe', b'\xfe\xff')
     if b'\0' in data[:1000] and not wide or data[:2] == b'PK' or data[:5] == b'{\\rtf': return None
@@ -113,12 +113,11 @@ def retold(self: View,
         if i.detail in ('stroke', 'Link', 'Popup') or any(share_in(i.bbox, b[None])[0] > .5 for b, _, _ in boxes): continue
         if (drawn := self.drawn_box(i.bbox, True)) is not None: boxes.append((drawn, None, kind_of(np.median(self.crop(i.bbox).reshape(-1, 3), 0), self.paper)))
     w = np.array([x.bbox for x in words]); mid = (w[:, 1] + w[:, 3]) / 2
-    late = lambda: self.objects._check(0, 0)
     for b, n, kind in boxes[:200]:
-        late(); line = (b[1] + b[3]) / 2; same = (mid > b[1] - 1) & (mid < b[3] + 1); inside = same & (w[:, 2] > b[0] + 1) & (w[:, 0] < b[2] - 1)
+        self.objects.in_time(); line = (b[1] + b[3]) / 2; same = (mid > b[1] - 1) & (mid < b[3] + 1); inside = same & (w[:, 2] > b[0] + 1) & (w[:, 0] < b[2] - 1)
         before = [x.text for x, y in zip(words, (mid < line) & ~same | same & (w[:, 0] < b[0]) & ~inside) if y]
         after = [x.text for x, y in zip(words, (mid > line) & ~same | same & (w[:, 0] >= b[0]) & ~inside) if y]
-        if got := _between(before, after, told, check=late): out.append(Leak(' '.join(got), b, 'attachment', n, kind))
+        if got := _between(before, after, told, check=self.objects.in_time): out.append(Leak(' '.join(got), b, 'attachment', n, kind))
     return joined(out)
 
 # %% ../nbs/33_versions.ipynb #16be0cb5
@@ -195,7 +194,7 @@ def from_files(self: View,
     notes: list[str],        # What can't be read is noted here
 )->Iterator[Leak]:           # `LimitError` where the page takes too long
     "Leaks of a page through what else the file carries"
-    size, late = self.objects.place.size, lambda: self.objects._check(0, 0)
+    size, late = self.objects.place.size, self.objects.in_time
     same = lambda doc: doc.words(number) if number <= len(doc) and np.abs(np.subtract(doc.placement(number).size, size)).max() <= 2 else []
     for other, how in [*((d, 'earlier_revision') for d in earlier), *((a, 'attachment') for a in attached)]:
         late()
