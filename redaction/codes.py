@@ -258,8 +258,9 @@ def add_codes(
 )->Document:                              # A copy with `code` filled in
     "Read the codes of a document's redactions"
     if not document.redactions: return document
-    ocr = section('codes', DEFAULTS, **changes)['ocr'] if ocr is None else ocr
-    ocr, table = find_ocr(ocr) if isinstance(ocr, str) else ocr, code_table() if table is None else table
+    if ocr is None: ocr = section('codes', DEFAULTS, **changes)['ocr']
+    if isinstance(ocr, str): ocr = find_ocr(ocr)
+    if table is None: table = code_table()
     with open_document(document.path if src is None else src, password=password, **(reading or {})) as doc:
         pages = [(tick(p.number), replace(p, detections=read_codes(doc.page(p.number), p.detections, ocr=ocr, table=table, **changes)) if len(p.detections) else p)[1] for p in document]
     return replace(document, pages=pages)

@@ -6,12 +6,12 @@
 __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError', 'ModelError', 'SettingsError',
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
            'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
-           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'sha256',
+           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'readable', 'sha256',
            'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'parse_json',
            'limits_differ', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
-import configparser, hashlib, io, json, re
+import configparser, hashlib, io, json, os, re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -385,6 +385,13 @@ def document_name(
     "Name of the document an image is a page of"
     name = image.get('document')
     return str(image.get('file_name') if name is None or name == '' else name)
+
+# %% ../nbs/00_core.ipynb #c793190a
+def readable(
+    path: str | Path,  # A path as the system gives it
+)->str:                # The same as valid UTF-8
+    "A path as text that every file format can hold"
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 # %% ../nbs/00_core.ipynb #d183462d
 def sha256(

@@ -104,7 +104,7 @@ def render_labelled(
     from redaction.pages import open_document
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     todo = defaultdict(list)
-    try: ims = [(im['document'], im['file_name'], im['page'], int(im['width']), int(im['height'])) for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']]
+    try: ims = [(im['document'], im['file_name'], int(im['page']), int(im['width']), int(im['height'])) for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']]
     except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file whose images name a document and a page: {e!r}') from e
     for name, file, *what in ims:
         for v in (name, file):

@@ -263,8 +263,9 @@ def _attempt(self: Web, address: str, part: _Part, known: dict[str, str], accept
     if have and version: headers = {'Range': f'bytes={have}-', 'If-Range': version}
     else: headers = {h: v for h, v in [('If-None-Match', known.get('etag')), ('If-Modified-Since', known.get('last_modified'))] if v}
     with self._open(address, headers) as r:
-        if r.status_code == 304 and not {'If-None-Match', 'If-Modified-Since'} & headers.keys(): raise Unreachable(f'{address}: answered 304, not modified, although no version was named')
-        if r.status_code == 304: return Fetched(None, r.url, known.get('etag', ''), known.get('last_modified', ''))
+        if r.status_code == 304:
+            if not {'If-None-Match', 'If-Modified-Since'} & headers.keys(): raise Unreachable(f'{address}: answered 304, not modified, although no version was named')
+            return Fetched(None, r.url, known.get('etag', ''), known.get('last_modified', ''))
         fits = r.headers.get('Content-Range', '').startswith(f'bytes {have}-')
         if r.status_code == 416 or r.status_code == 206 and not fits: part.drop(); raise Unreachable(f"{address}: the server has no rest that fits what came before")
         try: self._receive(r, part, have if r.status_code == 206 else 0, accept)

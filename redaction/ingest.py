@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import cv2
 from fastcore.basics import patch
 from .catalogue import Catalogue
-from .core import (DamagedDocumentError, DocumentError, SettingsError, limits_differ, section, sections, settings, sha256, write_whole)
+from .core import (DamagedDocumentError, DocumentError, SettingsError, limits_differ, readable, section, sections, settings, sha256, write_whole)
 from .fetch import FetchError, Refused, Unreachable, Web, find_links, page_text
 from .pages import _is_cut, open_document, sniff
 
@@ -304,7 +304,6 @@ def copy(self: Store,
     path: Path,         # A file in it
 )->Outcome:
     "Take a file of this machine where it is new"
-    from redaction.sources import readable
     address = readable(path.as_posix())
     try: info, head = path.stat(), file_head(path)
     except OSError as e: return Outcome(source.name, address, 'failed', f"can't be read: {e.strerror}")
@@ -365,7 +364,6 @@ def find(self: Store,
     source: Source,     # Where to look
 )->Iterator[tuple[str, Callable[[], Outcome]]]: # For each address what gets it
     "Everything a source has, in a fixed order, none twice"
-    from redaction.sources import readable
     seen = set()
     for address, label, why in self._listed(source):
         if address in seen: continue

@@ -281,7 +281,7 @@ def labelling_page(
 )->Any:             # `gradio.Blocks`, to be launched by `launch`
     "Build the page"
     import gradio as gr
-    if not len(lab): raise AnnotateError('There are no pages to label: all that were asked for have an answer, or the catalogue is empty')
+    if not len(lab): raise AnnotateError('There are no pages to label: all that were asked for have an answer, or the catalogue has none with a picture (`redaction data pages` draws them)')
     told = lambda i, n: ((i, n), f'<div id="rl-turn" data-turn="{n}">{beside(lab, i)}</div>')
     def go(name, i, value, turn):
         try: return told(lab.act(name, i, from_component(value)), turn[1] + 1)

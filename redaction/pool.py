@@ -50,8 +50,7 @@ def _address(
 def _watch_parent(parent: int) -> None:
     "End this process when the one that started it is gone"
     while os.getppid() == parent: time.sleep(.5)
-    if os.getpgrp() == os.getpid(): os.killpg(0, signal.SIGKILL)      # with what it has started
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)                                   # with what it has started
 
 def _do(conn: Connection, work: Callable, job: Any) -> None:
     "One job: its ticks and its end"

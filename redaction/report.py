@@ -51,7 +51,7 @@ def report_worker() -> Callable:
 
 # %% ../nbs/34_report.ipynb #d5a5977f
 def _as_bytes(name: str) -> str:
-    "The path that `sources.readable` wrote with `\\xe9` for a byte that is not UTF-8"
+    "The path that `core.readable` wrote with `\\xe9` for a byte that is not UTF-8"
     return re.sub(r'\\x([89a-f][0-9a-f])', lambda m: chr(0xDC00 + int(m[1], 16)), name)
 
 class Sources:

@@ -56,7 +56,7 @@ def say(text: Any) -> None:
 def as_utf8(
     line: str,  # JSON with characters as they are
 )->str:         # The same as JSON that is valid UTF-8
-    "Spell out what is no UTF-8, in the words of `sources.readable`"
+    "Spell out what is no UTF-8, in the words of `core.readable`"
     return re.sub('[\ud800-\udfff]', lambda m: f'\\\\x{n - 0xdc00:02x}' if 0xdc80 <= (n := ord(m[0])) <= 0xdcff else f'\\\\u{n:04x}', line)
 
 def write_json(
@@ -71,8 +71,8 @@ def write_json(
 COLUMNS: tuple[str, ...] = ('document', 'page', 'unit', 'x0', 'y0', 'x1', 'y1', 'score', 'kind', 'code', 'error')  # Of the CSV
 
 def _rows(d: 'Document') -> Iterator[dict[str, Any]]:
-    from redaction.sources import readable
     name = lambda s: f"'{s}" if s[:1] in ('=', '+', '-', '@') else s
+    from redaction.core import readable
     about = dict(document=name(readable(d.path)), error=name(readable(d.error or '')))
     if not d.redactions: yield about
     for p in d.to_dict()['pages']:

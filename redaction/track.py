@@ -210,5 +210,7 @@ def read_figures(
 )->dict[str, float]:           # Box F1, area F1 and kind accuracy of each set; none where the run had too few pages to judge
     "What the cross-validation of a run gave"
     names = dict(f1='box F1', area_f1='area F1', kind_accuracy='kind')
-    try: found = {s: v['ALL'] for s, v in parse_json((Path(folder)/'judged.json').read_text(encoding='utf-8'))['sets'].items()}; return {f'{s}: {n}': float(v[k]) for s, v in found.items() for k, n in names.items() if v.get(k) is not None}
+    try:
+        found = {s: v['ALL'] for s, v in parse_json((Path(folder)/'judged.json').read_text(encoding='utf-8'))['sets'].items()}
+        return {f'{s}: {n}': float(v[k]) for s, v in found.items() for k, n in names.items() if v.get(k) is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise TrackError(f'{folder}: not a finished run of the recipe (needs judged.json): {e!r}') from e
