@@ -1424,6 +1424,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.recipe._of_sets': ('recipe.html#_of_sets', 'redaction/recipe.py'),
                                   'redaction.recipe._share': ('recipe.html#_share', 'redaction/recipe.py'),
                                   'redaction.recipe.as_shipped': ('recipe.html#as_shipped', 'redaction/recipe.py'),
+                                  'redaction.recipe.base_name': ('recipe.html#base_name', 'redaction/recipe.py'),
                                   'redaction.recipe.bits': ('recipe.html#bits', 'redaction/recipe.py'),
                                   'redaction.recipe.centered': ('recipe.html#centered', 'redaction/recipe.py'),
                                   'redaction.recipe.check_params': ('recipe.html#check_params', 'redaction/recipe.py'),

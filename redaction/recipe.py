@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'STEPS', 'Log', 'TRIED', 'unheard', 'hard_seeds', 'real_sets', 'check_params', 'bits', 'sides',
-           'real_data', 'train_base', 'hard_pages', 'fine_tune', 'sample_pages', 'as_shipped', 'centered', 'worth',
-           'judge_pages', 'deal', 'validate', 'score_sets', 'score_held_out', 'claim', 'train', 'export_run']
+           'real_data', 'base_name', 'train_base', 'hard_pages', 'fine_tune', 'sample_pages', 'as_shipped', 'centered',
+           'worth', 'judge_pages', 'deal', 'validate', 'score_sets', 'score_held_out', 'claim', 'train', 'export_run']
 
 # %% ../nbs/27_recipe.ipynb #0c33b1a6
 import json, sys
@@ -69,6 +69,7 @@ def check_params(
         if not isinstance(keep, (int, float)) or not 0 <= keep <= 1: raise SettingsError(f'params: {section}.keep is {keep!r}; valid are shares from 0 to 1')
         if not isinstance(mix, dict): raise SettingsError(f'params: {section}.mix must name sources with their shares, got {mix!r}')
         if 'hard' in mix and not params.get('hard'): raise SettingsError(f'params: {section}.mix asks for hard pages, and `hard`, the file of their seeds, is missing')
+    if not isinstance(params.get('bases', ''), str): raise SettingsError(f'params: bases must be a folder, got {params["bases"]!r}')
     if params.get('hard'): hard_seeds(params['hard'])
     real_sets(params)
     return params
@@ -113,22 +114,30 @@ def real_data(
     return records, Gold(pages)
 
 # %% ../nbs/27_recipe.ipynb #5092ba1b
+def base_name(
+    params: dict,  # Checked parameters
+)->str:            # The same for all parameters that give the same base
+    "File name of the base network that parameters make"
+    made = {k: params[k] for k in ('seed', 'model', 'synth')} | dict(train={k: v for k, v in params['train'].items() if k != 'workers'})
+    return f'base-{sha256(json.dumps(made, sort_keys=True).encode())[:12]}.pt'
+
 def train_base(
     params: dict,    # Checked parameters
     out: Path,       # Folder of the run
     log: Log = unheard, # Told each round
-)->Path:             # File of the base network
-    "Draw pages and train the network on them"
+)->Path:             # File of the base network, in half precision
+    "Draw pages, and train the network on them unless the folder `bases` of `params` has it"
     import torch
     from redaction.synth import write_dataset
-    s, t, m = params['synth'], params['train'], params['model']
+    s, t, m, base = params['synth'], params['train'], params['model'], out/'base.pt'
     write_dataset(out/'synth', s['pages'], seed=params['seed'] * 1000, size=s['size'], workers=max(1, t['workers']), progress=sys.stdout.isatty())
-    if (out/'base.pt').exists(): return out/'base.pt'
+    if base.exists(): return base
+    if 'bases' in params and (kept := Path(params['bases'])/base_name(params)).is_file(): load_net(kept); return write_whole(base, kept.read_bytes())
     records = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(records) // 20)
     torch.manual_seed(params['seed'])
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], tell=partial(log, 'base'), keep=out/'base.part.pt')
-    save_net(net, out/'base.pt', m); (out/'base.part.pt').unlink()
-    return out/'base.pt'
+    save_net(net.half(), base, m); (out/'base.part.pt').unlink()
+    return base
 
 # %% ../nbs/27_recipe.ipynb #648b8799
 def hard_pages(
@@ -314,7 +323,7 @@ def claim(
     "Mark a folder with what its networks depend on, which is all but the judge; refuse parameters that are wrong, and a folder begun with others"
     check_params(params); out = Path(out)
     labels = {s: sha256(d['labels']) for s, d in (params.get('data') or {}).items() if Path(d['labels']).exists()} | ({'hard': sha256(params['hard'])} if params.get('hard') else {})
-    new, f = json.dumps(dict(params={k: v for k, v in params.items() if k != 'judge'}, labels=labels), indent=1), out/'stamp.json'
+    new, f = json.dumps(dict(params={k: v for k, v in params.items() if k not in ('judge', 'bases')}, labels=labels), indent=1), out/'stamp.json'
     if f.exists() and f.read_text() != new: raise SettingsError(f'{out}: begun with other parameters or labels, so its networks may have seen what they would be judged on; choose another folder')
     write_whole(f, new); return out
 
