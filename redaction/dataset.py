@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from .boxes import LONG_SIDE, encode
 from .core import KINDS, RedactionError, as_boxes, document_name, parse_json, write_whole, xywh_to_xyxy
-from .overprint import overprint
+from .overprint import find_lines, overprint
 
 # %% ../nbs/14_dataset.ipynb #28769e0d
 @dataclass
@@ -240,6 +240,7 @@ class Crops:
         overprint: float = 0.,                # How often a real page is redacted once more before that
     ):
         self.held = {r.path: read_image(r.path) for r in records} if hold else {}
+        self.lines = {r.path: find_lines(self.held[r.path], r.xyxy) for r in records if r.source != 'synth'} if hold and overprint else {}
         self.by = defaultdict(list)
         for r in records: self.by[r.source].append(r)
         self.mix = mix or {s: len(v) for s, v in self.by.items()}
@@ -254,7 +255,7 @@ class Crops:
         of = self.by[self.sources[rng.choice(len(self.p), p=self.p)]]
         r = of[rng.integers(len(of))]; im = self.held[r.path] if self.held else read_image(r.path)
         if not self.overprint or r.source == 'synth' or rng.random() >= self.overprint: return im, r
-        im, b, k, q = overprint(im, r.xyxy, r.kind, r.polygons, rng)
+        im, b, k, q = overprint(im, r.xyxy, r.kind, r.polygons, rng, lines=self.lines.get(r.path))
         return im, Record(r.path, r.width, r.height, r.document, b, k, q, r.source)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

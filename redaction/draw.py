@@ -129,7 +129,7 @@ class Sheet:
         s: float,                    # Pixels to a point
         paper: tuple[int, int, int]=(255, 255, 255),
     ):
-        self.im, self.rng, self.s, self.w, self.h = np.full((height, width, 3), paper, np.uint8), rng, s, width, height
+        self.im, self.rng, self.s, self.w, self.h = np.full((height, width, 3), paper if len({*paper}) > 1 else paper[0], np.uint8), rng, s, width, height
         self.lines, self.paras, self.fields, self.cells, self.pictures, self.margin_spots = [], [], [], [], [], []
         self.grid, self.para = np.zeros((height//8 + 1, width//8 + 1), bool), 0
         self.style(rng)

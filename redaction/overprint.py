@@ -41,9 +41,10 @@ def sheet_of(
     image: np.ndarray,         # Page, uint8, shape (h, w, 3); the sheet has a copy
     rng: np.random.Generator,  # Chooses
     known: Any = (),           # Boxes that are redacted already, in pixels, shape (n, 4)
+    lines: list | None = None, # What `find_lines` gave for them; looked for when None
 )->Sheet:                      # That can be planned on and redacted
     "A real page as if it had been drawn"
-    (h, w), lines = image.shape[:2], find_lines(image, known)
+    (h, w), lines = image.shape[:2], find_lines(image, known) if lines is None else lines
     sh = Sheet(w, h, rng, h / 842); sh.im, sh.lines = image.copy(), lines
     high = np.median([l[0][3] - l[0][1] for l in lines]) if lines else h / 90
     sh.px, sh.lead = max(6, round(.85 * high)), 1.3
@@ -68,9 +69,10 @@ def overprint(
     polygons: list[np.ndarray | None], # Corner points, shape (k, 2), of those that are not rectangles
     rng: np.random.Generator,  # Chooses
     most: int = 25,            # New redactions at most
+    lines: list | None = None, # What `find_lines` gave for the page and its boxes; looked for when None
 )->tuple[np.ndarray, np.ndarray, list[str], list[np.ndarray | None]]: # A copy of the page, its boxes, kinds and polygons
     "Redact a labelled page as another office would have"
-    sh, xyxy, kind, polygons = sheet_of(image, rng, xyxy), as_boxes(xyxy).copy(), list(kind), list(polygons)
+    sh, xyxy, kind, polygons = sheet_of(image, rng, xyxy, lines), as_boxes(xyxy).copy(), list(kind), list(polygons)
     p, paper = _look(rng, sh.px), tuple(int(v) for v in np.median(image[::7, ::7].reshape(-1, 3), 0))
     if repaint := rng.random() < .55 and any(q is None for q in polygons):
         whole = replace(p, alpha=1., radius=0., texture='' if p.texture in ('scribble', 'marker', 'inked') else p.texture)   # nothing of the old look may show
