@@ -304,9 +304,11 @@ def save_net(
     net: nn.Module,        # Trained network
     path: str | Path,      # File to write
     about: dict,           # How to make the network again: arguments of `make_net`
+    half: bool = False,    # Weights in 16 bits; the statistics of the layers stay in 32, since half precision ends at 65504
 )->Path:                   # `path`
     "Store a network's weights and how to make it"
-    out = io.BytesIO(); torch.save(dict(about=json.dumps(about), state={k: v.contiguous() for k, v in net.state_dict().items()}), out)
+    short = {k for k, _ in net.named_parameters()} if half else set(); out = io.BytesIO()
+    torch.save(dict(about=json.dumps(about), state={k: (v.half() if k in short else v).contiguous() for k, v in net.state_dict().items()}), out)
     return write_whole(path, out.getvalue())
 
 def load_net(

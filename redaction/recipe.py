@@ -136,7 +136,7 @@ def train_base(
     records = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(records) // 20)
     torch.manual_seed(params['seed'])
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], tell=partial(log, 'base'), keep=out/'base.part.pt')
-    save_net(net.half(), base, m); (out/'base.part.pt').unlink()
+    save_net(net, base, m, half=True); (out/'base.part.pt').unlink()
     return base
 
 # %% ../nbs/27_recipe.ipynb #648b8799
