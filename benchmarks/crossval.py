@@ -1,4 +1,4 @@
-"""crossval.py [FOLDS] [--params params.yaml] [--work DIR] [--threshold T]: the labelled pages, each by a network and a judge that have not seen its document.
+"""crossval.py [FOLDS] [--work DIR] [--threshold T]: the labelled pages, each by a network and a judge that have not seen its document.
 
 FOLDS (weights/) is what `tools/keep.py` wrote. The pages go through the same path as in `redaction detect`, so a change of anything but the network shows here within minutes, and honestly. Documents of folds that are not there are left out,
 and told."""
@@ -11,13 +11,11 @@ ROOT = Path(__file__).parent.parent
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('folds', type=Path, nargs='?', default=ROOT/'weights'); ap.add_argument('--params', type=Path, default=ROOT/'params.yaml', help='names the labelled sets')
-    ap.add_argument('--work', type=Path, help='folder for the pages drawn from PDFs, kept for the next time'); ap.add_argument('--threshold', type=float)
+    ap.add_argument('folds', type=Path, nargs='?', default=ROOT/'weights'); ap.add_argument('--work', type=Path, help='folder for the pages drawn from PDFs, kept for the next time'); ap.add_argument('--threshold', type=float)
     a = ap.parse_args()
-    import yaml
     from redaction.predict import Predictor
     from redaction.recipe import real_data, score_sets
-    folds, params, pages = json.loads((a.folds/'folds.json').read_text(encoding='utf-8')), yaml.safe_load(a.params.read_text(encoding='utf-8')), {}
+    folds, params, pages = *(json.loads((a.folds/f).read_text(encoding='utf-8')) for f in ('folds.json', 'params.json')), {}
     with tempfile.TemporaryDirectory() as t:
         records, gold = real_data(params.get('data') or {}, a.work or t, share=(params.get('dataset') or {}).get('test', .1))
         for i, docs in enumerate(folds):

@@ -1,9 +1,10 @@
 """keep.py RUN OUT VERSION: keep of a run what others need in order not to train it again.
 
-Into OUT go the base network, under the name by which `redaction train` finds it (`bases` in params.yaml), and a package for each fold whose network is there, with the documents that it has not seen in folds.json. A fold's package has its judge
+Into OUT go the base network, under the name by which `redaction train` finds it (`bases` in params.yaml), and a package for each fold whose network is there, with the documents that it has not seen in folds.json; the parameters of the run go into params.json. A fold's package has its judge
 once the run has grown them. `benchmarks/crossval.py` measures with these packages.
 
-    python tools/keep.py runs/next weights 0.9.0"""
+    python tools/keep.py runs/next weights 0.9.0
+    redaction train --params weights/params.json --out runs/again    # begins with the fine-tuning, if params.json names the folder in `bases`"""
 import argparse, json
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def main():
     from redaction.judge import load_judge
     from redaction.recipe import base_name, bits, deal, real_data, sample_pages
     params = json.loads((a.run/'params.json').read_text(encoding='utf-8'))
-    a.out.mkdir(parents=True, exist_ok=True)
+    a.out.mkdir(parents=True, exist_ok=True); write_whole(a.out/'params.json', json.dumps(params, indent=1, ensure_ascii=False) + '\n')
     if (a.run/'base.pt').is_file(): write_whole(a.out/base_name(params), (a.run/'base.pt').read_bytes())
     records, gold = real_data(params.get('data') or {}, a.run, share=(params.get('dataset') or {}).get('test', .1))
     folds = deal(params, records, gold)
