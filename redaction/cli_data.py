@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Iterable, Optional
 import typer
-from .terminal import app, one_line, say, usage
+from .terminal import Commands, app, one_line, say, usage
 
 # %% ../nbs/61_cli_data.ipynb #a8ddd14a
-data_app = typer.Typer(help='Stages of the pipeline, and label files.', no_args_is_help=True, rich_markup_mode=None)
+data_app = Commands(help='Stages of the pipeline, and label files.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name='data')
 Data = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Where the catalogue and the files lie; from the section [ingest] when not given.')]
 

@@ -10,10 +10,10 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import app, named, one_line, say, usage
+from .terminal import Commands, app, named, one_line, say, usage
 
 # %% ../nbs/63_cli_model.ipynb #3a47df3f
-model_app = typer.Typer(help='Release models, go back, list runs, watch, retrain.', no_args_is_help=True, rich_markup_mode=None)
+model_app = Commands(help='Release models, go back, list runs, watch, retrain.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name='model')
 Models = Annotated[Optional[Path], typer.Option(metavar='DIR', parser=named, help='Registry of models; from the section [release] when not given.')]
 Gold = Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help='COCO labels no model was trained on; from the settings when not given.')]

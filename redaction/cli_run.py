@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, list_documents, one_line, say, usage
+from .terminal import Commands, Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, list_documents, one_line, say, usage
 
 # %% ../nbs/62_cli_run.ipynb #f8698439
 @app.command()
@@ -94,7 +94,7 @@ def serve(
         serve_page(**about)
 
 # %% ../nbs/62_cli_run.ipynb #caa11dca
-space_app = typer.Typer(help='Build the Hugging Face Space and send it.\n\n`redaction push-model` sends the model.', no_args_is_help=True, rich_markup_mode=None)
+space_app = Commands(help='Build the Hugging Face Space and send it.\n\n`redaction push-model` sends the model.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(space_app, name='space')
 Send = Annotated[bool, typer.Option('--send', help='Do it; else only say what would be sent.')]
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents', 'list_documents',
            'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many',
-           'Format', 'main', 'named', 'usage']
+           'Format', 'Command', 'Commands', 'main', 'named', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import json, os, re, sys
@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional, TextIO
 import typer
+from typer.core import TyperCommand
 if TYPE_CHECKING:
     from redaction.core import Document
     from redaction.sources import LeftOut
@@ -167,7 +168,19 @@ class Format(str, Enum):
     "How results are written"
     table, json, csv = 'table', 'json', 'csv'
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=dict(help_option_names=['-h', '--help']))
+class Command(TyperCommand):
+    "A command that takes none of its options for the value of another"
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        known = {o: p for p in self.params for o in p.opts}
+        for a, b in zip(args, args[1:args.index('--') if '--' in args else None]):
+            if a in known and not known[a].is_flag and b.startswith('--') and b in known: ctx.fail(f"{a} needs a value, and {b} is an option. Write {a}={b} if that is meant")
+        return super().parse_args(ctx, args)
+
+class Commands(typer.Typer):
+    "Commands of the program, each a `Command`"
+    def command(self, name: str | None = None, **kwargs: Any) -> Callable: return super().command(name, **dict(cls=Command) | kwargs)
+
+app = Commands(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=dict(help_option_names=['-h', '--help']))
 
 def _version(wanted: bool) -> None:
     from redaction import __version__
