@@ -534,7 +534,7 @@ def limits_differ(
 )->bool:
     "Whether something was refused for a limit that is another one now"
     now = lambda v: f'{v:g}' if isinstance(v, float) else str(v)
-    return any(name in limits and now(limits[name]) != was for name, was in re.findall(r'\b(max_\w+|memory) (?:is |\()([\d.]*\d)', error or ''))
+    return any(name in limits and now(limits[name]) != was for name, was in re.findall(r'(?:; (?=\w+ is)|longer than (?=\w+ \())(max_\w+|memory) (?:is |\()([\d.e+-]*\d)', error or ''))
 
 # %% ../nbs/00_core.ipynb #13fd5ddd
 def hold(

@@ -138,10 +138,10 @@ def _table(df: Any) -> str:
 
 # %% ../nbs/18_datacard.ipynb #8d7c30eb
 def _work(cat: Catalogue) -> str:
-    "How the labels were made"
+    "How the labels were made"  # the + keeps SQLite on the index of pages: a person has many answers, a page few
     import pandas as pd
     rows = cat.rows("""select labeller, count(distinct page) pages, sum(coalesce(accepted, 0)) accepted, sum(coalesce(moved, 0)) moved, sum(coalesce(added, 0)) added, sum(coalesce(removed, 0)) removed
-        from annotations a where state in ('labelled', 'clean') and id = (select max(b.id) from annotations b where b.page = a.page and b.labeller = a.labeller and b.undone is null) group by labeller order by labeller""")
+        from annotations a where state in ('labelled', 'clean') and id = (select max(b.id) from annotations b where b.page = a.page and +b.labeller = a.labeller and b.undone is null) group by labeller order by labeller""")
     return '' if not rows else '\n## How they were labelled\n\nBoxes proposed by a detector that were accepted, moved or removed, and boxes added by hand:\n\n' + _table(pd.DataFrame(rows))
 
 def card(

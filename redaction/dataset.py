@@ -104,12 +104,13 @@ def render_labelled(
     from redaction.pages import open_document
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     todo = defaultdict(list)
-    try: ims = [(im['document'], im['file_name'], int(im['page']), int(im['width']), int(im['height'])) for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images']]
+    there = lambda file: safe_name(file) and (out/file).exists()
+    try: ims = [(str(im['document']), im['file_name'], int(im['page']), int(im['width']), int(im['height'])) for im in parse_json(Path(labels).read_text(encoding='utf-8-sig'))['images'] if not there(im['file_name'])]
     except (OSError, ValueError, KeyError, TypeError) as e: raise LabelError(f'{labels}: not a COCO file whose images name a document and a page: {e!r}') from e
     for name, file, *what in ims:
-        for v in (name, file):
-            if not safe_name(v): raise LabelError(f'{labels}: {v!r} must be a name below a folder')
-        if not (out/file).exists(): todo[name].append((file, *what))
+        if not safe_name(file): raise LabelError(f'{labels}: {file!r} must be a name below a folder')
+        if not name.strip() or name.startswith('/') or '\0' in name or '..' in name.split('/'): raise LabelError(f'{labels}: document {name!r} must be a name below a folder')
+        todo[name].append((file, *what))
     for name, pages in todo.items():
         with open_document(Path(pdfs)/f'{name}.pdf') as doc:
             for file, number, w, h in pages:

@@ -417,7 +417,9 @@ def _read_image(self: DocumentReader, number: int, long_side: int | None) -> Pag
     if self.format == 'pixels': return PageImage(1, _reduce(self._src, long_side), *self._src.shape[1::-1], 'px', self)
     im = self._handle if self.format == 'TIFF' else _open_image(self._src, self.path)  # frames share one handle, other pictures are decoded once
     try:
-        if len(self) > 1: im.seek(number - 1)
+        if len(self) > 1:
+            im.seek(number - 1)
+            if im.mode not in ('P', 'PA'): im.palette = None               # Pillow keeps the one of another page
         _check_pixels(where, im.size, self.settings['max_pixels'])
         image, size = _decode(im, long_side)
     except _BROKEN as e: raise DamagedDocumentError(f"{where}: damaged image, can't be decoded: {e}") from e

@@ -118,7 +118,7 @@ def hear(self: _Worker,
     end, look = time.monotonic() + seconds, 0.
     while (now := time.monotonic()) < end:
         if memory and now > look:
-            if (held := _rss(self.process.pid)) > memory: raise WorkerTooBig(f'the worker held {held / 1e6:.0f} MB; memory is {memory}')
+            if _rss(self.process.pid) > memory: raise WorkerTooBig(f'the worker held more; memory is {memory}')
             look = now + .1
         try:
             if not self.conn.poll(min(end - now, .1 if memory else 3600)): continue

@@ -69,7 +69,7 @@ def check_params(
         if not isinstance(keep, (int, float)) or not 0 <= keep <= 1: raise SettingsError(f'params: {section}.keep is {keep!r}; valid are shares from 0 to 1')
         if not isinstance(mix, dict): raise SettingsError(f'params: {section}.mix must name sources with their shares, got {mix!r}')
         if 'hard' in mix and not params.get('hard'): raise SettingsError(f'params: {section}.mix asks for hard pages, and `hard`, the file of their seeds, is missing')
-    if not isinstance(params.get('bases', ''), str): raise SettingsError(f'params: bases must be a folder, got {params["bases"]!r}')
+    if not isinstance(params.get('bases') or '', str): raise SettingsError(f'params: bases must be a folder, got {params["bases"]!r}')
     if params.get('hard'): hard_seeds(params['hard'])
     real_sets(params)
     return params
@@ -132,7 +132,7 @@ def train_base(
     s, t, m, base = params['synth'], params['train'], params['model'], out/'base.pt'
     write_dataset(out/'synth', s['pages'], seed=params['seed'] * 1000, size=s['size'], workers=max(1, t['workers']), progress=sys.stdout.isatty())
     if base.exists(): return base
-    if 'bases' in params and (kept := Path(params['bases'])/base_name(params)).is_file(): load_net(kept); return write_whole(base, kept.read_bytes())
+    if params.get('bases') and (kept := Path(params['bases'])/base_name(params)).is_file(): load_net(kept); return write_whole(base, kept.read_bytes())
     records = read_records(out/'synth'/'annotations.json', source='synth'); k = max(1, len(records) // 20)
     torch.manual_seed(params['seed'])
     net = fit(make_net(**m), records[k:], records[:k], t['epochs'], t['crops'], t['lr'], size=t['crop'], bs=t['batch'], seed=params['seed'], workers=t['workers'], tell=partial(log, 'base'), keep=out/'base.part.pt')

@@ -293,4 +293,4 @@ def write_report(
 def _title(t: Tally, docs: list[dict], source: Any) -> str:
     "What a report is called that was given no name"
     if t.documents == 1: return docs[0].get('title') or os.path.basename(t.first) if docs else os.path.basename(t.first)
-    return Path(source).resolve().stem.replace('_', ' ') if isinstance(source, (str, Path)) else count(t.documents, 'document')
+    return Path(os.path.abspath(source)).stem.replace('_', ' ') if isinstance(source, (str, Path)) else count(t.documents, 'document')

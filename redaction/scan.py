@@ -7,7 +7,7 @@ __all__ = ['SCAN', 'Engine', 'LocalEngine', 'scan']
 
 # %% ../nbs/35_scan.ipynb #e11bffc0
 import fnmatch, glob, os, shutil, sys, time
-from collections import deque
+from collections import defaultdict, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Protocol
@@ -168,21 +168,22 @@ def _looked_otherwise(out: Path, key: dict[str, Any]) -> bool:
     except FileNotFoundError: return False
     except (OSError, ValueError, KeyError, TypeError): return True  # not written by us, or damaged
 
-def _is_marked(out: Path, sha: str) -> bool:
-    "Whether a content has its marked copy; of a picture that is one file for each redacted page"
-    there = [p.name for p in (out/'marked').glob(f'{sha[:16]}-*')]
-    return bool(there) and (any(n.endswith('.pdf') for n in there) or all(any(n.endswith(f"-p{p['page']}.png") for n in there) for p in read_pages(out, sha) if p['redactions']))
+def _marked(out: Path) -> dict[str, set[str]]:
+    "What marked copies there are: the ends of their names by the first digits of their fingerprints"
+    got = defaultdict(set)
+    for p in (out/'marked').glob('*'): got[p.name[:16]].add(p.name.rpartition('-')[2] if p.suffix == '.png' else p.suffix)
+    return got
 
 def _mark_all(eng: 'LocalEngine', out: Path, items: Iterator[Item], say: Callable[[str], Any]) -> None:
     "Write a marked copy of every content with redactions"
-    shas, done, jobs = redacted(out), set(), deque()
+    shas, there, done, jobs = redacted(out), _marked(out), set(), deque()
     def finish(item: Item, f: Future) -> None:
         got = f.result()
         if 'error' in got: say(f'{item.name}: no marked copy: {got["error"]}')
         if item.temporary: Path(item.path).unlink(missing_ok=True)
     for item in items:
-        sha = shas.get(item.name)
-        if sha and sha not in done and not _is_marked(out, sha):
+        sha, pages = shas.get(item.name, (None, 0)); copies = there.get((sha or '')[:16], ())
+        if sha and sha not in done and '.pdf' not in copies and len(copies) < pages:   # of a picture there is one for each page with redactions
             done.add(sha); to = str(out/'marked'/_marked_name(sha, item.name))
             doc = dict(document=item.name, sha256=sha, error=None, pages=read_pages(out, sha))
             jobs.append((item, eng.threads.submit(eng.ask, dict(do='mark', path=item.path, name=item.name, sha256=sha, to=to, document=doc), {})))
@@ -251,7 +252,7 @@ def scan(
             if _looked_otherwise(out, ledger.key): _drop_marked(out)
             dispatcher.sum.redactions = ledger.finish(about)['files']['redactions.parquet']['rows']
             if jsonl or (out/'documents.jsonl').exists(): _write_jsonl(out)
-            _drop_marked(out, redacted(out).values())
+            _drop_marked(out, (sha for sha, _ in redacted(out).values()))
             if marked:
                 (out/'marked').mkdir(exist_ok=True)
                 _mark_all(eng if engine == 'local' else _engine('local', setup, own, cfg, None), out, find_items(sources, spool, [out], cfg['max_bytes']), dispatcher.say)

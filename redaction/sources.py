@@ -173,6 +173,8 @@ def _zip_members(path: str) -> Iterator[tuple[str, int, Callable]]:
             if i.flag_bits & 1: yield i.filename, 0, _refuse(EncryptedDocumentError(f'{readable(path)}!{readable(i.filename)}: encrypted in the archive; unpack it with its password first'))
             else: yield i.filename, i.file_size, lambda: z.open(i)
 
+def _hidden(name: str) -> bool: return os.path.basename(name).startswith('.') or name.startswith('__MACOSX/')
+
 def _refuse(error: DocumentError) -> Callable:
     def fail(): raise error
     return fail
@@ -181,9 +183,12 @@ def _tar_members(path: str) -> Iterator[tuple[str, int, Callable | None]]:
     unpack = TAR[max((e for e in TAR if path.lower().endswith(e)), key=len)]
     most = max(ALLOWANCE, RATIO * os.path.getsize(path))
     with unpack(path, 'rb') as f, tarfile.open(fileobj=f if unpack is open else io.BufferedReader(Meter(f, most, readable(path)), 1 << 20), mode='r:' if unpack is open else 'r|') as t:
+        given = set()
         for i in t:
-            if i.isreg(): yield i.name, i.size, lambda: t.extractfile(i)
-            elif i.islnk(): yield i.name, 0, None                               # whose data went by before
+            if i.isreg():
+                yield i.name, i.size, lambda: t.extractfile(i)
+                if not _hidden(i.name): given.add(i.name)
+            elif i.islnk() and i.linkname not in given: yield i.name, 0, None   # the data went by with a name that is passed over, or is not there
 
 # %% ../nbs/35_sources.ipynb #f1cd06c3
 def in_archive(
@@ -196,7 +201,7 @@ def in_archive(
     name, left = readable(path), max(ALLOWANCE, RATIO * os.path.getsize(path)) if os.path.isfile(path) else 0
     try:
         for inner, size, file in (_zip_members if path.lower().endswith(ZIP) else _tar_members)(path):
-            if os.path.basename(inner).startswith('.') or inner.startswith('__MACOSX/'): continue
+            if _hidden(inner): continue
             said, item = f'{name}!{readable(inner)}', None
             if file: item = _member(said, file, size, next(copies), max_bytes)
             elif inner.lower().endswith(ENDINGS): item = Item(said, path, DocumentError(f'{said}: a link to another member; unpack the archive to have it looked at'))

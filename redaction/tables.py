@@ -300,9 +300,9 @@ def _page(p: dict, reds: _Follow) -> dict:
 # %% ../nbs/35_tables.ipynb #dca9f663
 def redacted(
     out: str | Path,         # Folder of a finished scan
-)->dict[str, str]:           # Fingerprint of each document with at least one redaction, by its name
+)->dict[str, tuple[str, int]]: # Fingerprint of each document with at least one redaction, and how many of its pages have some, by its name
     "The documents with redactions"
-    return {d['document']: d['sha256'] for d in _read(Path(out), 'documents', ['document', 'sha256', 'redactions']) if d['redactions']}
+    return {d['document']: (d['sha256'], d['redacted_pages']) for d in _read(Path(out), 'documents', ['document', 'sha256', 'redacted_pages']) if d['redacted_pages']}
 
 def read_pages(
     out: str | Path,         # Folder of a finished scan
