@@ -345,5 +345,5 @@ def fit(
     kept = Kept(keep, str(dict(rounds=epochs, crops=crops, lr=lr, mix=mix, size=size, batch=bs, seed=seed, scales=scales, paste=paste, overprint=overprint))) if keep else None
     learn = learner(dls, net, cbs=[*([Told(tell)] if tell else []), *([kept] if kept else [])])
     with learn.no_bar(), (learn.no_logging() if tell else nullcontext()): learn.fit_one_cycle(epochs, lr, pct_start=.15, start_epoch=kept.rounds if kept else 0)
-    net = learn.model.eval(); del learn; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages
+    net = learn.model.eval(); del learn, dls, kept; gc.collect()  # a Learner holds on to itself, and with it to gigabytes of pages; so does what is kept of it
     return net
