@@ -1700,6 +1700,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'redaction.sources._copy': ('sources.html#_copy', 'redaction/sources.py'),
                                    'redaction.sources._hidden': ('sources.html#_hidden', 'redaction/sources.py'),
                                    'redaction.sources._is_document': ('sources.html#_is_document', 'redaction/sources.py'),
+                                   'redaction.sources._is_full': ('sources.html#_is_full', 'redaction/sources.py'),
                                    'redaction.sources._is_scan': ('sources.html#_is_scan', 'redaction/sources.py'),
                                    'redaction.sources._lines': ('sources.html#_lines', 'redaction/sources.py'),
                                    'redaction.sources._member': ('sources.html#_member', 'redaction/sources.py'),

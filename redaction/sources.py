@@ -7,7 +7,7 @@ __all__ = ['ENDINGS', 'ZIP', 'TAR', 'ARCHIVES', 'COPIES', 'SCANNED', 'RATIO', 'A
            'LeftOut', 'walk', 'Meter', 'in_archive', 'find_paths', 'find_items', 'fetch']
 
 # %% ../nbs/35_sources.ipynb #d18bcd56
-import bz2, glob, gzip, io, lzma, os, re, tarfile, zipfile, zlib
+import bz2, errno, glob, gzip, io, lzma, os, re, tarfile, zipfile, zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,8 @@ class Meter(io.RawIOBase):
 # %% ../nbs/35_sources.ipynb #43acab40
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 
+def _is_full(e: Exception) -> bool: return isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)   # which no document is to blame for
+
 def _copy(file: BinaryIO, to: str, name: str, most: int) -> bool:
     "Copy a member of at most `most` bytes to a file, if it is a document"
     head = file.read(1024)
@@ -161,7 +163,9 @@ def _member(
             if _copy(f, to, name, most): return Item(name, to, temporary=True)
         return None
     except DocumentError as e: why = e
-    except _BROKEN as e: why = DamagedDocumentError(f'{name}: the archive is damaged here: {e}')
+    except _BROKEN as e:
+        why = DamagedDocumentError(f'{name}: the archive is damaged here: {e}')
+        if _is_full(e): Path(to).unlink(missing_ok=True); raise OSError(e.errno, os.strerror(e.errno), to) from e
     Path(to).unlink(missing_ok=True)
     return Item(name, '', why)
 
@@ -213,7 +217,9 @@ def in_archive(
             yield item
     except DocumentError as e: yield Item(name, path, e)
     except (FileNotFoundError, PermissionError) as e: yield Item(name, path, DocumentError(f"{name}: {'no such file' if isinstance(e, FileNotFoundError) else e.strerror}"))
-    except _BROKEN as e: yield Item(name, path, DamagedDocumentError(f"{name}: the archive is damaged and can't be read{' on' if left else ''}: {e}"))
+    except _BROKEN as e:
+        if _is_full(e): raise
+        yield Item(name, path, DamagedDocumentError(f"{name}: the archive is damaged and can't be read{' on' if left else ''}: {e}"))
 
 # %% ../nbs/35_sources.ipynb #99253a82
 def _lines(path: str) -> Iterator[str | Item]:
