@@ -64,3 +64,15 @@ def test_kept_folds(tmp_path):
     r = check(); assert r.returncode == 0 and 'redaction-fold1 0.1.0, threshold 0.5, 6 of 6 pages' in r.stdout and '\nreal\n' in r.stdout, r
     (tmp_path/'kept/fold0').rename(tmp_path/'away'); r = check(); assert r.returncode == 0 and 'fold0: not there' in r.stdout and ', 6 of 6' not in r.stdout, r
     (tmp_path/'kept/fold1').rename(tmp_path/'gone'); r = check(); assert r.returncode == 2 and 'none of its folds' in r.stderr, r
+
+
+def test_weights_are_whole():
+    "What is kept in weights/ is what its parameters make, and each package there loads"
+    pytest.importorskip('torch')
+    from redaction.detect import load_net
+    from redaction.predict import load_package
+    from redaction.recipe import base_name, check_params
+    params, folds = (json.loads((ROOT/'weights'/f).read_text()) for f in ('params.json', 'folds.json'))
+    assert params['bases'] == 'weights' and load_net(ROOT/'weights'/base_name(check_params(params))).training is False
+    assert len(folds) == params['evaluate']['folds'] and len({d for f in folds for d in f}) == sum(map(len, folds))
+    for p in (ROOT/'weights').glob('fold?'): assert load_package(p).name.startswith(f'redaction-{p.name} ')
