@@ -1,5 +1,7 @@
-"""samples.py: draw samples/letter.pdf from its seeds, and make the picture of it that the README shows."""
-import sys
+"""samples.py [--again]: draw samples/letter.pdf from its seeds, and make the picture of it that the README shows.
+
+The letter that is there was drawn by an earlier version of `synth`, whose pages differ; tests and tutorials know it, so it is not overwritten without --again."""
+import argparse, sys
 from pathlib import Path
 from redaction.core import ModelError, Shown, write_whole
 from redaction.predict import Predictor
@@ -11,7 +13,10 @@ SIZE = 1600           # Longer side of a page, in pixels
 
 
 def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--again', action='store_true', help='overwrite the letter and the picture'); a = ap.parse_args()
     pdf, picture = ROOT/'samples/letter.pdf', ROOT/'nbs/files/index/page.png'
+    if pdf.exists() and not a.again: sys.exit(f'{pdf.relative_to(ROOT)}: is there already; --again draws another')
     write_pdf(pdf, SEEDS, size=SIZE, style='letter', clean=False)
     print(f'wrote {pdf.relative_to(ROOT)}')
     try: doc = Predictor().detect(pdf, keep_images=True)
