@@ -309,13 +309,14 @@ class _Anchors(HTMLParser):
 
 # %% ../nbs/10_fetch.ipynb #a8e5647d
 _ENCODING = re.compile(r'charset\s*=\s*["\']?(utf-8|iso-8859-\d+|windows-125\d|koi8-[ru]|shift_jis|euc-(?:jp|kr)|gb(?:2312|k|18030)|big5)\b', re.I)
+_MARKS = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16', codecs.BOM_UTF16_BE: 'utf-16'}   # A byte order mark is surer than what anybody says
 
 def page_text(
     html: bytes,      # A web page
     type: str = '',   # The `Content-Type` it came with
 )->str:
     "A page in the encoding that the server names, or the page itself; UTF-8 where neither does"
-    if html.startswith(codecs.BOM_UTF8): return html.decode('utf-8-sig', 'replace')
+    if mark := next((m for m in _MARKS if html.startswith(m)), None): return html.decode(_MARKS[mark], 'replace')
     said = _ENCODING.search(type) or _ENCODING.search(html[:1024].decode('latin-1'))
     try: return html.decode(said[1] if said else 'utf-8', 'replace')
     except LookupError: return html.decode('utf-8', 'replace')
