@@ -1039,6 +1039,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'redaction.judge.as_fields': ('judge.html#as_fields', 'redaction/judge.py'),
                                  'redaction.judge.as_large': ('judge.html#as_large', 'redaction/judge.py'),
                                  'redaction.judge.as_one': ('judge.html#as_one', 'redaction/judge.py'),
+                                 'redaction.judge.as_whole': ('judge.html#as_whole', 'redaction/judge.py'),
                                  'redaction.judge.candidates': ('judge.html#candidates', 'redaction/judge.py'),
                                  'redaction.judge.describe': ('judge.html#describe', 'redaction/judge.py'),
                                  'redaction.judge.doubted': ('judge.html#doubted', 'redaction/judge.py'),

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMPANY', 'FEATURES', 'AGAIN', 'HOPELESS', 'SURE', 'candidates', 'describe', 'look_again', 'Trees', 'Judge',
-           'load_judge', 'save_judge', 'verdict', 'as_one', 'as_fields', 'as_large', 'same_paint', 'doubted', 'settled',
-           'judge', 'grow', 'Examples', 'told', 'examples']
+           'load_judge', 'save_judge', 'verdict', 'as_one', 'as_fields', 'as_whole', 'as_large', 'same_paint',
+           'doubted', 'settled', 'judge', 'grow', 'Examples', 'told', 'examples']
 
 # %% ../nbs/02_judge.ipynb #ec978fcd
 import json
@@ -305,6 +305,26 @@ def as_fields(
         if len(here) >= places: out[i] = min(out[i], float(np.median(here)))
     return out
 
+# %% ../nbs/02_judge.ipynb #0b699f55
+def as_whole(
+    boxes: np.ndarray,     # Candidates in map pixels, shape (n, 4)
+    white: np.ndarray,     # Which of them are white boxes, shape (n,)
+    p: np.ndarray,         # Probability of each, shape (n,)
+    least: float = .7,     # Candidates less likely stay as they are
+    near: float = .25,     # So much likelier a piece may be
+    share: float = .25,    # Of the box that its pieces cover, at most
+    most: float = .8,      # A piece is smaller than the box by this
+    inside: float = .7,    # And lies in it by this share
+)->np.ndarray:             # Probabilities, shape (n,)
+    "Put a white box before likelier pieces of it that leave most of it open"
+    out, area = p.copy(), (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    sure = np.flatnonzero(white & (p >= least))
+    for i in sure[np.argsort(area[sure], kind='stable')]:
+        shared = np.clip(np.minimum(boxes[i, 2:], boxes[:, 2:]) - np.maximum(boxes[i, :2], boxes[:, :2]), 0, None).prod(1)
+        of = np.flatnonzero((shared > inside * area) & (area < most * area[i]) & (out >= out[i]))
+        if len(of) and out[of].max() <= p[i] + near and area[of[suppress(boxes[of], out[of])]].sum() < share * area[i]: out[i] = min(1., out[of].max() + 1e-3)
+    return out
+
 # %% ../nbs/02_judge.ipynb #eed050be
 SURE: float = .8  # From this on a box is sure
 
@@ -412,7 +432,7 @@ def settled(
     threshold: float = .3, # Boxes judged less likely are dropped
 )->Detections:             # In pixels of the prepared page
     "From the candidates' probabilities to the boxes of a page"
-    white = kinds.argmax(1) == KINDS.index('border'); p = as_large(page, boxes, white, as_fields(boxes, white, as_one(page, boxes, p)))
+    white = kinds.argmax(1) == KINDS.index('border'); p = as_whole(boxes, white, as_large(page, boxes, white, as_fields(boxes, white, as_one(page, boxes, p))))
     found = plausible(page, verdict(boxes, kinds, p, min(threshold, .5)))                              # what the threshold drops must not come back as left over
     found = same_paint(page, replace(found, score=doubted(found.score)))
     return found[found.score >= threshold]
