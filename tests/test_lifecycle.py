@@ -14,7 +14,7 @@ def home(tmp_path_factory):
     from redaction.synth import write_dataset
     home = tmp_path_factory.mktemp('home'); gold = write_dataset(home/'gold', 8, seed=970_000, clean=False, progress=False)
     (home/'settings.ini').write_text(SETTINGS.replace('[release]\n', f'[release]\ngold = {gold}\n'))
-    for name, about in dict(shy=dict(version='0.9.0', threshold=.97), good=dict(version='0.9.1')).items():
+    for name, about in dict(shy=dict(version='2.0.0', threshold=.97), good=dict(version='2.0.1')).items():
         shutil.copytree(ROOT/'redaction/models/default', home/name); f = home/name/'model.json'; f.write_text(json.dumps(json.loads(f.read_text()) | about))
     shutil.copytree(ROOT/'redaction/models/default', home/'damaged'); (home/'damaged'/'model.onnx').write_bytes(b'no network')
     return home
@@ -40,14 +40,14 @@ def test_release_and_back_under_a_running_service(home, tmp_path):
         r = model(home, 'release', home/'damaged', status=2); assert 'checksum' in r.stderr and not r.stdout
         time.sleep(1.); assert answers() == first                                      # neither reached anybody
 
-        model(home, 'release', home/'good'); server.until(lambda: answers() == '0.9.1')
-        assert server.detect(pages[0]).json()['model'].endswith('0.9.1')
-        model(home, 'release', home/'shy', '--why', 'a trial'); server.until(lambda: answers() == '0.9.0')
-        began = time.monotonic(); model(home, 'back', '--why', 'it misses letters'); server.until(lambda: answers() == '0.9.1')
+        model(home, 'release', home/'good'); server.until(lambda: answers() == '2.0.1')
+        assert server.detect(pages[0]).json()['model'].endswith('2.0.1')
+        model(home, 'release', home/'shy', '--why', 'a trial'); server.until(lambda: answers() == '2.0.0')
+        began = time.monotonic(); model(home, 'back', '--why', 'it misses letters'); server.until(lambda: answers() == '2.0.1')
         assert time.monotonic() - began < 60
         assert not any(l.get('event') == 'refused' for l in server.log)
     said = model(home, 'history').stdout.splitlines()
-    assert [l.split()[2] for l in said[:-1]] == ['released', 'refused', 'released', 'released', 'back'] and said[-1].startswith('in use: 0.9.1-')
+    assert [l.split()[2] for l in said[:-1]] == ['released', 'refused', 'released', 'released', 'back'] and said[-1].startswith('in use: 2.0.1-')
 
     # the service's own log is what monitoring reads
     log = tmp_path/'requests.sqlite'; shift = 10 * 86400
