@@ -1,45 +1,14 @@
 "The scripts in tools/ that made what ships"
-import importlib.util, json, subprocess, sys
+import json, subprocess, sys
 from pathlib import Path
-import numpy as np
 import pytest
 
 onnx = pytest.importorskip('onnx')
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope='module')
-def narrow():
-    spec = importlib.util.spec_from_file_location('narrow', ROOT/'tools/narrow.py'); module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
-    return module
-
-
 def weights(path):
     return [onnx.numpy_helper.to_array(i).astype(int) for i in onnx.load(path).graph.initializer if i.data_type == onnx.TensorProto.INT8 and len(i.dims) == 4]
-
-
-def test_narrow(narrow, tmp_path, monkeypatch):
-    "A package of eight bits becomes one of seven that says nearly the same, under its own version; one of seven is left alone"
-    torch, quantization = pytest.importorskip('torch'), pytest.importorskip('onnxruntime.quantization')
-    from redaction.detect import make_net
-    from redaction.export import export, shift
-    from redaction.predict import load_package
-    torch.manual_seed(0); rng = np.random.default_rng(0)
-    pages = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((64, 96), (128, 64), (96, 160))]
-    with monkeypatch.context() as m:                               # as it was exported before version 0.8.1
-        m.setattr(quantization, 'quantize_static', lambda *a, f=quantization.quantize_static, **k: f(*a, **k | dict(reduce_range=False)))
-        old = export(make_net('maps', widths=(8, 8, 16, 16, 16)).eval(), tmp_path/'old', '0.1.0', .4, pages, dict(how='by hand'), bits=8)
-    assert max(abs(w).max() for w in weights(old/'model.onnx')) > 100
-    for src, dst, version in (('old', 'new', '0.1.1'), ('new', 'same', '0.1.2')):
-        monkeypatch.setattr('sys.argv', ['narrow.py', str(tmp_path/src), str(tmp_path/dst), version]); narrow.main()
-    about = load_package(tmp_path/'new').about
-    assert about['version'] == '0.1.1' and 'measured as version 0.1.0' in about['metrics']['how'] and '0.1.1' in (tmp_path/'new/README.md').read_text()
-    assert max(abs(w).max() for w in weights(tmp_path/'new/model.onnx')) == 64
-    assert 0 < shift(old/'model.onnx', tmp_path/'new/model.onnx', pages) < .01
-    assert all((a == b).all() for a, b in zip(weights(tmp_path/'new/model.onnx'), weights(tmp_path/'same/model.onnx')))
-    with pytest.raises(SystemExit): narrow.main()                  # it is there already
-    assert sorted(p.name for p in tmp_path.iterdir()) == ['new', 'old', 'same']
-    assert json.loads((tmp_path/'same/model.json').read_text())['version'] == '0.1.2'
 
 
 def test_shipped_weights_hold_in_16_bits():
