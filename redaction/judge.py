@@ -360,8 +360,8 @@ def as_large(
         x0, y0, x1, y1 = b[i]
         if white[i] and _is_paper(page, b[i]): out[i] = 0.; continue
         inside = page[y0 + 4:y1 - 4:4, x0 + 4:x1 - 4:4].reshape(-1, 3).astype(int)
-        bleeds = (b[i, :2] <= .01 * np.array([w, h])).sum() + (b[i, 2:] >= .99 * np.array([w, h])).sum()
-        if len(inside) and bleeds <= 1 and (np.abs(inside - np.median(inside, 0)).max(1) <= 16).mean() >= (empty if white[i] else plain): out[i] = SURE + (1 - SURE) * p[i]
+        bleeds = (b[i, :2] <= .01 * np.array([w, h])).any() or (b[i, 2:] >= .99 * np.array([w, h])).any()
+        if len(inside) and not bleeds and (np.abs(inside - np.median(inside, 0)).max(1) <= 16).mean() >= (empty if white[i] else plain): out[i] = SURE + (1 - SURE) * p[i]
     return out
 
 # %% ../nbs/02_judge.ipynb #4d6b022a
