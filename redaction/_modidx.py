@@ -1836,6 +1836,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.terminal.find_documents': ('terminal.html#find_documents', 'redaction/terminal.py'),
                                     'redaction.terminal.list_documents': ('terminal.html#list_documents', 'redaction/terminal.py'),
                                     'redaction.terminal.main': ('terminal.html#main', 'redaction/terminal.py'),
+                                    'redaction.terminal.many': ('terminal.html#many', 'redaction/terminal.py'),
                                     'redaction.terminal.named': ('terminal.html#named', 'redaction/terminal.py'),
                                     'redaction.terminal.one_line': ('terminal.html#one_line', 'redaction/terminal.py'),
                                     'redaction.terminal.say': ('terminal.html#say', 'redaction/terminal.py'),

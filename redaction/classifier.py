@@ -279,7 +279,7 @@ def write_table(documents: Iterable[ClassifiedDocument], file: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-    from redaction.terminal import one_line
+    from redaction.terminal import many, one_line
     done, table = [], Table(box=None, pad_edge=False, header_style='bold')
     for head in ('document', 'page', 'probability', 'label', 'dark box', 'detector'): table.add_column(head, justify='right' if head in ('page', 'probability', 'detector') else 'left', overflow='fold')
     for d in documents:
@@ -289,7 +289,7 @@ def write_table(documents: Iterable[ClassifiedDocument], file: TextIO) -> None:
     console = Console(file=file, width=None if file.isatty() else 200, highlight=False, force_jupyter=False, force_terminal=file.isatty())
     n, lost = sum(map(len, done)), sum(bool(d.error) for d in done)
     most = sum(p.label == list(p.probabilities)[-1] for d in done for p in d)
-    console.print(table); console.print(f'\n{most} of {n} pages in {len(done) - lost} documents are likely {next((list(p.probabilities)[-1] for d in done for p in d), "redacted")}' + (f'; {lost} not read' if lost else ''), markup=False)
+    console.print(table); console.print(f'\n{most} of {many(n, "page")} in {many(len(done) - lost, "document")} are likely {next((list(p.probabilities)[-1] for d in done for p in d), "redacted")}' + (f'; {lost} not read' if lost else ''), markup=False)
 
 # %% ../nbs/31_classifier.ipynb #ece48b60
 def classify(

@@ -123,7 +123,7 @@ class Summary:
     @property
     def status(self) -> int: return int(self.errors > 0)
     def __str__(self) -> str:
-        many = lambda n, word: f'{n:,} {word}' + ('' if n == 1 else 's')
+        from redaction.terminal import many
         rate = f', {self.pages / self.seconds:.1f} a second' if self.pages and self.seconds else ''
         return (f'{many(self.documents, "document")}' + (f', {self.errors:,} not read' if self.errors else '') + (f', {self.known:,} known already' if self.known else '')
                 + f'; {many(self.pages, "page")} looked at{rate}; {many(self.redactions, "redaction")} in the tables')

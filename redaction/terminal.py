@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents', 'list_documents',
-           'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'write_table', 'copy_path', 'annotate_many',
+           'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'many', 'write_table', 'copy_path', 'annotate_many',
            'Format', 'Command', 'Commands', 'main', 'named', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
@@ -99,8 +99,14 @@ def _table_rows(d: 'Document') -> Iterator[list[str]]:
         n, kinds = len(p.detections), list(p.detections.kind)
         if n: yield [name, str(p.number), str(n), ', '.join(f'{kinds.count(k)} {k}' for k in KINDS if k in kinds), f'{p.redacted_share:.1%}', f'{p.content_share:.1%}']
 
+def many(
+    n: int,     # How many
+    word: str,  # One of them
+)->str:         # '1 page', '1,200 pages'
+    "A number with its word"
+    return f'{n:,} {word}' + ('' if n == 1 else 's')
+
 def _sum_up(documents: list['Document']) -> str:
-    many = lambda n, word: f'{n} {word}' + ('' if n == 1 else 's')
     read = [d for d in documents if not d.error]
     text = f"{many(sum(d.redactions for d in read), 'redaction')} on {sum(len(d.redacted_pages) for d in read)} of {many(sum(map(len, read)), 'page')} in {many(len(read), 'document')}"
     return text + (f'; {len(documents) - len(read)} not read' if len(read) < len(documents) else '')
