@@ -427,6 +427,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'redaction.core.sections': ('core.html#sections', 'redaction/core.py'),
                                 'redaction.core.settings': ('core.html#settings', 'redaction/core.py'),
                                 'redaction.core.sha256': ('core.html#sha256', 'redaction/core.py'),
+                                'redaction.core.shared_area': ('core.html#shared_area', 'redaction/core.py'),
                                 'redaction.core.union_area': ('core.html#union_area', 'redaction/core.py'),
                                 'redaction.core.write_whole': ('core.html#write_whole', 'redaction/core.py'),
                                 'redaction.core.xywh_to_xyxy': ('core.html#xywh_to_xyxy', 'redaction/core.py'),

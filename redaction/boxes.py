@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 import cv2
 import numpy as np
-from .core import KINDS, Detections, as_boxes, iou_matrix
+from .core import KINDS, Detections, as_boxes, iou_matrix, shared_area
 
 # %% ../nbs/02_boxes.ipynb #ddc6b2e8
 LONG_SIDE: int = 1024  # Pixels of the longer side of a page as the model sees it
@@ -171,9 +171,8 @@ def rivals(
     inside: float = .7,   # So are two of which the smaller lies in the larger by this share
 )->np.ndarray:            # For each pair whether only one can stay, shape (n, n); each is its own rival
     "Which boxes can't stand beside each other"
-    wh = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]), 0, None).prod(-1)
-    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
-    return (wh / (area[:, None] + area[None] - wh) > iou) | (wh / np.minimum(area[:, None], area[None]) > inside)
+    both, area = shared_area(boxes, boxes), np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
+    return (both / (area[:, None] + area[None] - both) > iou) | (both / np.minimum(area[:, None], area[None]) > inside)
 
 def suppress(
     boxes: np.ndarray,    # Boxes, shape (n, 4)

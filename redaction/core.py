@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['KINDS', 'KIND_COLORS', 'DEFAULTS', 'RedactionError', 'DocumentError', 'ModelError', 'SettingsError',
            'NotADocumentError', 'EmptyDocumentError', 'DamagedDocumentError', 'EncryptedDocumentError', 'LimitError',
-           'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'iou_matrix',
-           'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name', 'readable', 'sha256',
-           'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole', 'parse_json',
-           'limits_differ', 'hold']
+           'as_boxes', 'xyxy_to_xywh', 'xywh_to_xyxy', 'xyxy_to_yolo', 'yolo_to_xyxy', 'flip_y', 'shared_area',
+           'iou_matrix', 'union_area', 'Detections', 'Shown', 'draw_boxes', 'Page', 'Document', 'document_name',
+           'readable', 'sha256', 'fingerprint', 'find_settings', 'settings', 'section', 'sections', 'write_whole',
+           'parse_json', 'limits_differ', 'hold']
 
 # %% ../nbs/00_core.ipynb #465846ae
 import configparser, hashlib, io, json, os, re
@@ -118,14 +118,20 @@ def flip_y(
     return np.stack([a[:, 0], height - a[:, 3], a[:, 2], height - a[:, 1]], 1)
 
 # %% ../nbs/00_core.ipynb #de7cbcaf
+def shared_area(
+    a: np.ndarray,  # Boxes, shape (n, 4)
+    b: np.ndarray,  # Boxes, shape (m, 4)
+)->np.ndarray:      # Area of the intersection of each pair, shape (n, m), in squared units
+    "How much every box of `a` shares with every box of `b`"
+    wh = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    return np.clip(wh, 0, None).prod(-1)
+
 def iou_matrix(
     a: Any,       # Boxes, shape (n, 4)
     b: Any,       # Boxes, shape (m, 4)
 )->np.ndarray:    # Intersection over union of each pair, shape (n, m), from 0 to 1
     "Compare every box of `a` with every box of `b`"
-    a, b = as_boxes(a), as_boxes(b)
-    wh = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    inter = np.clip(wh, 0, None).prod(-1)
+    a, b = as_boxes(a), as_boxes(b); inter = shared_area(a, b)
     area = lambda x: (x[:, 2:] - x[:, :2]).prod(-1)
     return inter / np.maximum(area(a)[:, None] + area(b)[None] - inter, 1e-12)
 

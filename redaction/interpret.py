@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image, ImageDraw
-from .core import KIND_COLORS, Detections, section
+from .core import KIND_COLORS, Detections, section, shared_area
 from .curves import GRID, Curves
 from .evaluate import FIELDS, Estimate, Pair, box_counts, figures, match_boxes, page_counts, page_pairs
 from .gold import EvaluationError, Gold, GoldPage, Preds, RecordsError
@@ -105,8 +105,8 @@ def _merged(c: _Case):
 # %% ../nbs/28_interpret.ipynb #966cd0ad
 def _within(dets: Detections, p: int, q: int) -> bool:
     "Whether at least half of box `p` lies inside box `q`"
-    a, b = dets.xyxy[p], dets.xyxy[q]
-    return bool(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod() >= .5 * (a[2:] - a[:2]).prod())
+    a, b = dets.xyxy[[p]], dets.xyxy[[q]]
+    return bool(shared_area(a, b)[0, 0] >= .5 * (a[0, 2:] - a[0, :2]).prod())
 
 def _split(c: _Case):
     home = c.inside.argmax(0) if len(c.inside) else None

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from .boxes import MULTIPLE, STRIDE, Evidence, _box_mean, _place, _steps, plausible, propose, rivals, suppress
-from .core import KINDS, Detections, ModelError, iou_matrix, parse_json
+from .core import KINDS, Detections, ModelError, iou_matrix, parse_json, shared_area
 from .shapes import find_shapes, lines_about
 
 # %% ../nbs/02_judge.ipynb #7d9d2635
@@ -111,7 +111,7 @@ def _beside(boxes: np.ndarray, near: float = 5., far: float = 45.) -> tuple[np.n
 def _company(boxes: np.ndarray, score: np.ndarray, kind: np.ndarray, shade: np.ndarray) -> list[np.ndarray]:
     "Columns about the other candidates of the page"
     wh = boxes[:, 2:] - boxes[:, :2]; area = np.maximum(wh.prod(1), 1e-6); sure = score > .45
-    both = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]), 0, None).prod(-1)
+    both = shared_area(boxes, boxes)
     holds = (both / area[None] > .7) & (area[None] < area[:, None] * .8)
     within = (both / area[:, None] > .7) & (area[None] > area[:, None] * 1.25)
     alone = both / np.minimum(area[:, None], area[None]) < .3
@@ -320,8 +320,7 @@ def as_whole(
     out, area = p.copy(), (boxes[:, 2:] - boxes[:, :2]).prod(1)
     sure = np.flatnonzero(white & (p >= least))
     for i in sure[np.argsort(area[sure], kind='stable')]:
-        shared = np.clip(np.minimum(boxes[i, 2:], boxes[:, 2:]) - np.maximum(boxes[i, :2], boxes[:, :2]), 0, None).prod(1)
-        of = np.flatnonzero((shared > inside * area) & (area < most * area[i]) & (out >= out[i]))
+        of = np.flatnonzero((shared_area(boxes[i:i + 1], boxes)[0] > inside * area) & (area < most * area[i]) & (out >= out[i]))
         if len(of) and out[of].max() <= p[i] + near and area[of[suppress(boxes[of], out[of])]].sum() < share * area[i]: out[i] = min(1., out[of].max() + 1e-3)
     return out
 
@@ -405,7 +404,7 @@ def same_paint(
             if (shape & taken[y:y + h, x:x + w]).sum() > .4 * area: continue
             parts = [[0, 0, w, h]] if area >= whole * w * h else _steps(shape)[0] or [[0, 0, w, h]]
             for p in np.array(parts, float) + [x - 1, y - 1, x + 1, y + 1]:
-                inside = [i for i in range(len(b)) if np.clip(np.minimum(p[2:], b[i, 2:]) - np.maximum(p[:2], b[i, :2]), 0, None).prod() > .7 * max(1, (b[i, 2:] - b[i, :2]).prod())]
+                inside = np.flatnonzero(shared_area(p[None], b)[0] > .7 * np.maximum(1, (b[:, 2:] - b[:, :2]).prod(1))).tolist()
                 if len(parts) == 1: drop |= set(inside)
                 elif any(found.score[i] >= sure for i in inside): continue
                 new.append((p, found.score[which].min(), str(kind[which[0]])))
