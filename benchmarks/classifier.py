@@ -67,10 +67,10 @@ def gather(a, params):
 
 def train(a, items, valid, start):
     "A classifier trained on some pages"
-    import torch
+    from fastai.torch_core import set_seed
     from redaction.classify import page_dataloaders, page_learner
     from redaction.detect import BrainFloat
-    torch.manual_seed(0); np.random.seed(0)
+    set_seed(0)                                                     # of torch, numpy, and python, which shuffles the pages
     learn = page_learner(page_dataloaders(items, valid, a.size, a.bs), start=start, path=a.out)
     learn.metrics = []; learn.add_cb(BrainFloat())
     if a.frozen:                                                    # a third of the cost: the detector's body stays as it is, the head learns
