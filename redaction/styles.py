@@ -72,7 +72,7 @@ def _note(sh: Sheet, y: float) -> float:
     r, px = sh.rng, sh.px; fill = [(255, 243, 205), (209, 236, 241), (248, 215, 218), (226, 227, 229), (50, 50, 55), tone(r, .4), tone(r, .97)][int(r.integers(7))]
     n = int(r.integers(2, 50)); h = px * sh.lead * (1.6 + n // 9); sh.box(sh.left, y, sh.right, y + h, fill, (120, 120, 120) if r.random() < .4 else None)
     if r.random() < .4: sh.box(sh.left, y, sh.left + .5*px, y + h, _strong(r))
-    sh.flow(sh.left + px, y + .5*px, sh.right - px, n, color=(245, 245, 245) if sum(fill) < 420 else None, bottom=y + h, note=sum(fill) >= 420)
+    sh.flow(sh.left + px, y + .5*px, sh.right - px, n, bold=sum(fill) < 420, color=(245, 245, 245) if sum(fill) < 420 else None, bottom=y + h, note=sum(fill) >= 420)
     return y + h
 
 # %% ../nbs/12_styles.ipynb #dae43ad1
@@ -98,15 +98,19 @@ def _answers(sh: Sheet, y: float) -> float:
 def _lying(sh: Sheet, y: float) -> float:
     "Bars that lie, with a name before each and perhaps a figure in it or behind"
     r, px, c, y0 = sh.rng, sh.px, _strong(sh.rng), y; x0, high, gap = sh.left + px * (float(r.uniform(5, 9)) if r.random() < .8 else 0.), px * float(r.uniform(.7, 2)), px * float(r.choice([.1, .4, .9]))
-    named = x0 > sh.left; said = r.random() * (1 if named else .3)                                # bars that nothing explains would be redactions
+    named, told = x0 > sh.left, False; said = r.random() * (1 if named else .3)                                # bars that nothing explains would be redactions
     for _ in range(int(r.integers(2, 12))):
         if y + high > sh.bottom: break
         x1 = x0 + (sh.right - x0) * float(r.uniform(.03, 1)); sh.box(x0, y, x1, y + high, c if r.random() < .9 else _strong(r))
         if named: sh.words(sh.left, y + (high - px) / 2, sh.say(1)[0][:9], max(6, px - 2), note=False)
-        if said < .3: sh.words(x1 + .3*px, y + (high - px) / 2, f'{r.integers(1, 999)}', max(6, px - 2), note=False)
-        elif said < .5 and high > px and x1 - x0 > 4*px and max(c) - min(c) > 40: sh.words(x0 + .3*px, y + (high - px) / 2, f'{r.integers(1, 99)}%', max(6, px - 2), color=(255, 255, 255) if sum(c) < 380 else (0, 0, 0), note=False)
+        if said < .3: told = True; sh.words(x1 + .3*px, y + (high - px) / 2, f'{r.integers(1, 999)}', max(6, px - 2), note=False)
+        elif said < .5 and high > px and x1 - x0 > 4*px and max(c) - min(c) > 40: told = True; sh.words(x0 + .3*px, y + (high - px) / 2, f'{r.integers(1, 99)}%', max(6, px - 2), color=(255, 255, 255) if sum(c) < 380 else (0, 0, 0), note=False)
         y += high + gap
-    if r.random() < .6: sh.rule(x0 - 1, y0, x0 - 1, y)
+    if r.random() < .6 or not told: sh.rule(x0 - 1, y0, x0 - 1, y)
+    if not told:                                                                                  # a scale below
+        sh.rule(x0, y, sh.right, y)
+        for k in range(5): sh.words(x0 + k * (sh.right - x0 - 2*px) / 4, y + .2*px, str(25 * k), max(6, px - 2), note=False)
+        y += 1.2*px
     return sh.flow(sh.left, y + .4*px, sh.right, 7, max(6, px - 1)) if r.random() < .7 else y
 
 def _progress(sh: Sheet, y: float) -> float:
@@ -132,9 +136,9 @@ def _pills(sh: Sheet, y: float) -> float:
     "Words on colours in a line of text; on black or gray they would be codes"
     r, px, x = sh.rng, sh.px, sh.left
     for _ in range(int(r.integers(2, 9))):
-        t, c = sh.say(1), tone(r, float(r.choice([.35, .6, .9]))); w = word_mask(sh.face, px, t[0]).shape[1]
+        t, c = sh.say(1), tone(r, float(r.choice([.35, .6, .9]))); light = sum(c) < 420; w = word_mask(sh.face, px, t[0], light).shape[1]
         if x + w + 5*px > sh.right: x, y = sh.left, y + 2*px
-        sh.box(x, y - .15*px, x + w + px, y + 1.4*px, c, radius=float(r.choice([0, .3, .7])) * px); sh.words(x + .5*px, y, t, color=(255, 255, 255) if sum(c) < 420 else (0, 0, 0), note=False)
+        sh.box(x, y - .15*px, x + w + px, y + 1.4*px, c, radius=float(r.choice([0, .3, .7])) * px); sh.words(x + .5*px, y, t, color=(255, 255, 255) if light else (0, 0, 0), bold=light, note=False)
         x = sh.words(x + w + 1.5*px, y, sh.say(int(r.integers(0, 4)))) + .5*px
     return y + 2*px
 
@@ -143,7 +147,7 @@ def _listing(sh: Sheet, y: float) -> float:
     "Lines of a program on gray or on black"
     r, px, n = sh.rng, sh.px, int(sh.rng.integers(3, 10)); fill = [(246, 248, 250), (238, 238, 238), (40, 42, 48), (0, 0, 0)][int(r.integers(4))]
     sh.box(sh.left, y, sh.right, y + (n + 1) * px * 1.3, fill, (200, 200, 200) if r.random() < .3 else None)
-    for i in range(n): sh.words(sh.left + px * (1 + 2*int(r.integers(3))), y + (i + .5) * px * 1.3, sh.say(int(r.integers(1, 7))), face='mono', color=(200, 210, 200) if sum(fill) < 200 else (40, 60, 90), note=False)
+    for i in range(n): sh.words(sh.left + px * (1 + 2*int(r.integers(3))), y + (i + .5) * px * 1.3, sh.say(int(r.integers(1, 7))), face='mono', color=(225, 235, 225) if sum(fill) < 200 else (40, 60, 90), bold=sum(fill) < 200, note=False)
     return y + (n + 1) * px * 1.3
 
 def _calendar(sh: Sheet, y: float) -> float:
