@@ -98,7 +98,7 @@ def _answers(sh: Sheet, y: float) -> float:
 def _lying(sh: Sheet, y: float) -> float:
     "Bars that lie, with a name before each and perhaps a figure in it or behind"
     r, px, c, y0 = sh.rng, sh.px, _strong(sh.rng), y; x0, high, gap = sh.left + px * (float(r.uniform(5, 9)) if r.random() < .8 else 0.), px * float(r.uniform(.7, 2)), px * float(r.choice([.1, .4, .9]))
-    named, told = x0 > sh.left, False; said = r.random() * (1 if named else .3)                                # bars that nothing explains would be redactions
+    named, told = x0 > sh.left, False; said = r.random() * (1 if named else .3)
     for _ in range(int(r.integers(2, 12))):
         if y + high > sh.bottom: break
         x1 = x0 + (sh.right - x0) * float(r.uniform(.03, 1)); sh.box(x0, y, x1, y + high, c if r.random() < .9 else _strong(r))
@@ -107,7 +107,7 @@ def _lying(sh: Sheet, y: float) -> float:
         elif said < .5 and high > px and x1 - x0 > 4*px and max(c) - min(c) > 40: told = True; sh.words(x0 + .3*px, y + (high - px) / 2, f'{r.integers(1, 99)}%', max(6, px - 2), color=(255, 255, 255) if sum(c) < 380 else (0, 0, 0), note=False)
         y += high + gap
     if r.random() < .6 or not told: sh.rule(x0 - 1, y0, x0 - 1, y)
-    if not told:                                                                                  # a scale below
+    if not told:  # a scale below
         sh.rule(x0, y, sh.right, y)
         for k in range(5): sh.words(x0 + k * (sh.right - x0 - 2*px) / 4, y + .2*px, str(25 * k), max(6, px - 2), note=False)
         y += 1.2*px
