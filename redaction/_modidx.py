@@ -1833,6 +1833,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.terminal.Commands': ('terminal.html#commands', 'redaction/terminal.py'),
                                     'redaction.terminal.Commands.command': ('terminal.html#commands.command', 'redaction/terminal.py'),
                                     'redaction.terminal.Format': ('terminal.html#format', 'redaction/terminal.py'),
+                                    'redaction.terminal._often': ('terminal.html#_often', 'redaction/terminal.py'),
                                     'redaction.terminal._rows': ('terminal.html#_rows', 'redaction/terminal.py'),
                                     'redaction.terminal._sum_up': ('terminal.html#_sum_up', 'redaction/terminal.py'),
                                     'redaction.terminal._table_rows': ('terminal.html#_table_rows', 'redaction/terminal.py'),

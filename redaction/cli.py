@@ -50,7 +50,7 @@ def detect(
         if annotate:
             if any(p.is_dir() and p.resolve() == annotate.resolve() for p in paths): raise typer.BadParameter(f'{annotate} is one of the folders that are searched; the copies would be taken for documents next time', param_hint='--annotate')
             annotate.mkdir(parents=True, exist_ok=True)
-    files = list_documents(paths, [annotate] if annotate else [])
+    files = list_documents(paths)
     if not sys.warnoptions: warnings.simplefilter('ignore')  # libraries' remarks on odd files; what matters becomes an error
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
     quiet, failed = format != Format.table and sys.stdout.isatty(), []

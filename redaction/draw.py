@@ -26,7 +26,7 @@ FACES: dict[str, tuple[str, str, float]] = dict( # Regular file, bold file, stre
 @lru_cache(1)
 def _font_dir() -> Path:
     spec = find_spec('matplotlib')
-    if spec is None: raise ImportError('Made pages take their typefaces from matplotlib: pip install "redaction[train]"')
+    if spec is None: raise ModuleNotFoundError('Made pages take their typefaces from matplotlib: pip install "redaction[train]"', name='matplotlib')
     return Path(spec.origin).parent/'mpl-data'/'fonts'/'ttf'
 
 @lru_cache(1024)

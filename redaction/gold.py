@@ -176,14 +176,15 @@ Preds = Mapping[str, Page] | Iterable[Document]
 
 def by_file(
     preds: Preds,       # Predictions in one of the two forms
-    gold: Gold | None = None, # Labelled pages; a document has the name of the one whose last part is its own, where there is no other
+    gold: Gold | None = None, # Labelled pages; a document is the one whose name its path ends with, else the one whose last part is its own, where there is no other
 )->dict[str, Page]:     # First page of each document that could be read
     "Predictions by file name"
     if isinstance(preds, Mapping): return dict(preds)
     out: dict[str, Page] = {}
     last = Counter(Path(n).name for n in gold.pages) if gold else {}; full = {Path(n).name: n for n in gold.pages if last[Path(n).name] == 1} if gold else {}
     for d in preds:
-        name = Path(d.path).name; name = full.get(name, name)
+        parts = Path(d.path).parts; name = next((n for i in range(len(parts)) if (n := '/'.join(parts[i:])) in gold.pages), None) if gold else None
+        if name is None: name = full.get(parts[-1], parts[-1])
         if name in out: raise RecordsError(f'{name} is predicted twice ({d.path}); score one folder at a time')
         if not d.error and len(d): out[name] = d[0]
     return out

@@ -9,6 +9,7 @@ __all__ = ['COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', '
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import json, os, re, sys
+from collections import Counter
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -21,23 +22,21 @@ if TYPE_CHECKING:
 
 # %% ../nbs/60_terminal.ipynb #969b4b3d
 def find_documents(
-    paths: Iterable[str | Path],          # Files and folders
-    leave_out: Iterable[str | Path] = (), # Folders that are not entered, such as the one results are written to
-    left: Optional['LeftOut'] = None,     # Takes what is passed over
-)->Iterator[Path]:                        # Files; also those that turn out not to be there
+    paths: Iterable[str | Path],      # Files and folders
+    left: Optional['LeftOut'] = None, # Takes what is passed over
+)->Iterator[Path]:                    # Files; also those that turn out not to be there
     "Files and the documents in folders, in sorted order"
     from redaction.sources import ENDINGS, Item, walk
     for p in map(Path, paths):
-        if p.is_dir(): yield from (Path(f.path if isinstance(f, Item) else f) for f in walk(p, leave_out, left, lambda f: f.lower().endswith(ENDINGS)))
+        if p.is_dir(): yield from (Path(f.path if isinstance(f, Item) else f) for f in walk(p, (), left, lambda f: f.lower().endswith(ENDINGS)))
         else: yield p
 
 def list_documents(
-    paths: Iterable[str | Path],          # Files and folders
-    leave_out: Iterable[str | Path] = (), # Folders that are not entered
-)->list[Path]:                            # As `find_documents` yields them; what was passed over is said, and where there are none
+    paths: Iterable[str | Path], # Files and folders
+)->list[Path]:                   # As `find_documents` yields them; what was passed over is said, and where there are none
     "The documents a command looks at"
     from redaction.sources import LeftOut
-    paths, left = list(paths), LeftOut(); files = list(find_documents(paths, leave_out, left))
+    paths, left = list(paths), LeftOut(); files = list(find_documents(paths, left))
     if left: say(left)
     if not files: say(f'no documents in {", ".join(map(str, paths))}')
     return files
@@ -90,14 +89,18 @@ def write_csv(
     for d in documents: out.writerows(_rows(d)); file.flush()
 
 # %% ../nbs/60_terminal.ipynb #15ca95cd
+def _often(codes: Iterable[str | None]) -> str:
+    "Legal grounds, the most frequent first, each with its number"
+    return ', '.join(c if k == 1 else f'{k} × {c}' for c, k in Counter(one_line(c) for c in codes if c).most_common())
+
 def _table_rows(d: 'Document') -> Iterator[list[str]]:
     from redaction.core import KINDS
     name = one_line(d.path)
-    if d.error: yield [name, '', 'not read', one_line(d.error).removeprefix(f'{name}: '), '', '']
-    elif not d.redactions: yield [name, f'1–{len(d)}' if len(d) > 1 else '1', '0', '', '', '']
+    if d.error: yield [name, '', 'not read', one_line(d.error).removeprefix(f'{name}: '), '', '', '']
+    elif not d.redactions: yield [name, f'1–{len(d)}' if len(d) > 1 else '1', '0', '', '', '', '']
     for p in d.pages:
         n, kinds = len(p.detections), list(p.detections.kind)
-        if n: yield [name, str(p.number), str(n), ', '.join(f'{kinds.count(k)} {k}' for k in KINDS if k in kinds), f'{p.redacted_share:.1%}', f'{p.content_share:.1%}']
+        if n: yield [name, str(p.number), str(n), ', '.join(f'{kinds.count(k)} {k}' for k in KINDS if k in kinds), f'{p.redacted_share:.1%}', f'{p.content_share:.1%}', _often(p.detections.code)]
 
 def many(
     n: int,     # How many
@@ -120,12 +123,11 @@ def write_table(
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-    done, table = [], Table(box=None, pad_edge=False, header_style='bold')
-    for head in ('document', 'page', 'redactions', 'kinds', 'of page', 'of content'):
-        table.add_column(head, justify='left' if head in ('document', 'kinds') else 'right', overflow='fold')
-    for d in documents:
-        done.append(d)
-        for row in _table_rows(d): table.add_row(*map(Text, row))
+    done, rows, table = [], [], Table(box=None, pad_edge=False, header_style='bold')
+    for d in documents: done.append(d); rows += _table_rows(d)
+    for head in ('document', 'page', 'redactions', 'kinds', 'of page', 'of content', *['grounds'] * any(r[-1] for r in rows)):
+        table.add_column(head, justify='left' if head in ('document', 'kinds', 'grounds') else 'right', overflow='fold')
+    for row in rows: table.add_row(*map(Text, row[:len(table.columns)]))
     console = Console(file=file, width=None if file.isatty() else 200, highlight=False, force_jupyter=False)
     console.print(table); console.print(f'\n{_sum_up(done)}', markup=False)
 
@@ -154,14 +156,19 @@ def annotate_many(
     "Write a marked copy of each document that could be read, and say where it is"
     from redaction.core import DocumentError
     from redaction.sources import COPIES, copies_in
-    taken, folder = set(), Path(folder); before, listed = copies_in(folder), (folder/COPIES).exists()
+    taken, folder = set(), Path(folder); before, pages = copies_in(folder), {}
+    for f in os.listdir(folder) if folder.is_dir() else ():            # a document's pictures, by the name they share
+        if m := re.fullmatch(r'(.+)-p\d+\.png', f): pages.setdefault(m[1], []).append(folder/f)
     for d in documents:
         if not d.error:
             at = os.path.abspath(d.path)
-            ours = lambda p: d.sha256 == before[p.name]['sha256'] or at == before[p.name]['document'] if p.name in before else not (listed and p.exists())
-            to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', ours)
+            ours = lambda p: d.sha256 == before[p.name]['sha256'] or at == before[p.name]['document'] if p.name in before else not p.exists()
+            beside = lambda p: pages.get(p.stem, []) if p.suffix == '.png' else []
+            to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', lambda p: all(map(ours, [p, *beside(p)])))
             try:
                 made = copy(d, to); made = made if isinstance(made, (list, tuple)) else [made]
+                for f in beside(to):
+                    if f.name not in {Path(m).name for m in made}: f.unlink(missing_ok=True)   # of a page on which nothing is found any more
                 new = {name: dict(document=at, sha256=d.sha256) for name in (to.name, *(Path(f).name for f in made))}
                 with open(folder/COPIES, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name) | about) + '\n' for name, about in new.items() if before.get(name) != about)
             except (DocumentError, OSError) as e: failed.append(d); say(f'{d.path}: no marked copy: {e}')
@@ -177,7 +184,7 @@ class Format(str, Enum):
 class Command(TyperCommand):
     "A command that takes none of its options for the value of another"
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        known = {o: p for p in self.params for o in p.opts}
+        known = {o: p for p in self.params for o in p.opts if o.startswith('-')}
         for a, b in zip(args, args[1:args.index('--') if '--' in args else None]):
             if a in known and not known[a].is_flag and b.startswith('--') and b in known: ctx.fail(f"{a} needs a value, and {b} is an option. Write {a}={b} if that is meant")
         return super().parse_args(ctx, args)

@@ -198,3 +198,11 @@ def test_one_line(redaction, tmp_path):
     "What goes wrong is told in one line, without the remarks of libraries"
     r = redaction('export', tmp_path, tmp_path/'out')
     assert (r.status, len(r.err.splitlines())) == (2, 1) and 'not a finished run' in r.err, r
+
+
+def test_copies_within(redaction, letter, tmp_path):
+    "Documents in the folder for copies are looked at, files of the same name stay, and a file may be called like an argument"
+    (tmp_path/'in').mkdir(); shutil.copy(letter, tmp_path/'in/b.pdf'); shutil.copy(letter, tmp_path/'a.pdf'); (tmp_path/'in/a-marked.pdf').write_text('theirs')
+    r = redaction('detect', tmp_path, '--annotate', tmp_path/'in', '--format', 'json')
+    assert [os.path.basename(d['document']) for d in lines(r)] == ['a.pdf', 'a-marked.pdf', 'b.pdf'] and (tmp_path/'in/a-marked.pdf').read_text() == 'theirs' and (tmp_path/'in/a-marked-2.pdf').exists()
+    r = redaction('detect', 'paths', '--format', 'csv'); assert r.status == 1 and r.err == 'paths: no such file\n'
