@@ -64,6 +64,7 @@ def annotate(
     how: Annotated[Optional[str], typer.Option(help='random, uncertain or disagree.')] = None,
     model: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Model that proposes; from the settings, or the one shipped, when not given.')] = None,
     other: Annotated[Optional[Path], typer.Option(metavar='DIR', help='A second model, for --how disagree.')] = None,
+    again: Annotated[bool, typer.Option('--again', help='Offer pages that others have labelled, to compare with data agree.')] = False,
     out: Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help="Write labels as COCO instead of opening the page: of --who, or everybody's.")] = None,
     browser: Annotated[bool, typer.Option(help='Open a browser.')] = True,
 ) -> None:
@@ -74,7 +75,7 @@ def annotate(
         from redaction.labeller import annotate_folder
         from redaction.predict import Predictor
         ask = lambda m: (lambda p: lambda im, t=None: p.images([im], t)[0])(Predictor(m))
-        annotate_folder(folder, who or typer.prompt('Your name'), ask(model), ask(other) if other else None, browser=browser, n=n, how=how)
+        annotate_folder(folder, who or typer.prompt('Your name'), ask(model), ask(other) if other else None, again=again, browser=browser, n=n, how=how)
 
 def _write_labels(folder: Path, out: Path, who: Optional[str] = None) -> str:
     "Write one person's labels, or everybody's, as COCO; what was written, in words"

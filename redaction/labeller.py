@@ -7,7 +7,7 @@ __all__ = ['STATES', 'SCRIPT', 'STYLE', 'DEFAULTS', 'Sheet', 'Labeller', 'to_com
            'labelling_page', 'launch', 'annotate_folder']
 
 # %% ../nbs/16_labeller.ipynb #28ec6ccf
-import html, json, threading
+import html, json, sys, threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -281,7 +281,7 @@ def labelling_page(
 )->Any:             # `gradio.Blocks`, to be launched by `launch`
     "Build the page"
     import gradio as gr
-    if not len(lab): raise AnnotateError('There are no pages to label: all that were asked for have an answer, or the catalogue has none with a picture (`redaction data pages` draws them)')
+    if not len(lab): raise AnnotateError('There are no pages to label: all that were asked for have an answer (`--again` offers those of others once more, to compare), or the catalogue has none with a picture (`redaction data pages` draws them)')
     told = lambda i, n: ((i, n), f'<div id="rl-turn" data-turn="{n}">{beside(lab, i)}</div>')
     def go(name, i, value, turn):
         try: return told(lab.act(name, i, from_component(value)), turn[1] + 1)
@@ -311,8 +311,9 @@ def launch(
 )->Any:                                # `gradio.Blocks`; `.local_url` says where, `.close()` ends it
     "Serve the page"
     demo = labelling_page(lab)
-    demo.launch(server_name=host, server_port=port, inbrowser=browser, quiet=True, prevent_thread_lock=prevent_thread_lock, share=False,
+    demo.launch(server_name=host, server_port=port, inbrowser=browser, quiet=True, prevent_thread_lock=True, share=False,
                 allowed_paths=[str(lab.folder.resolve())], head=SCRIPT, css=STYLE, ssr_mode=False)
+    if not prevent_thread_lock: print(f'Label at {demo.local_url} as {lab.who}; Ctrl+C ends', file=sys.stderr, flush=True); demo.block_thread()
     return demo
 
 # %% ../nbs/16_labeller.ipynb #5c8cbde1

@@ -108,7 +108,8 @@ def images(self: Predictor,
     for group in shapes.values():
         maps = self.session.run(None, dict(page=np.stack([ready[i][0] for i in group])))[0]
         for i, m in zip(group, maps):
-            x, (sx, sy), height = ready[i]; h, w = batch[i].shape[:2]; found = self._read(x, unfold(m), t)
+            x, (sx, sy), height = ready[i]; h, w = batch[i].shape[:2]; nh, nw = round(h * sy), round(w * sx)
+            found = self._read(x, unfold(m), t, (height - nh, 0, height, nw) if height else (0, 0, nw, nh))
             out[i] = snap(batch[i], (turned_back(found, height) if height else found).scale(1 / sx, 1 / sy)).clip(w, h)
     return out
 
@@ -117,9 +118,9 @@ def _upright(page: np.ndarray, scale: tuple[float, float]) -> tuple[np.ndarray, 
     return (turned(page), scale, len(page)) if lies_sideways(page) else (page, scale, 0)
 
 @patch
-def _read(self: Predictor, page: np.ndarray, maps: np.ndarray, threshold: float) -> Detections:
+def _read(self: Predictor, page: np.ndarray, maps: np.ndarray, threshold: float, extent: tuple[int, int, int, int]) -> Detections:
     "The boxes of a prepared page, in its pixels"
-    return judge(page, maps, self.judge, threshold) if self.judge else plausible(page, decode(maps, threshold))
+    return judge(page, maps, self.judge, threshold, extent) if self.judge else plausible(page, decode(maps, threshold))
 
 # %% ../nbs/30_predict.ipynb #8d56678c
 @patch

@@ -240,7 +240,7 @@ def judge_pages(
     out = {}
     for r in records:
         e, im = seen[r.file_name][0], read_image(r.path); x, (sx, sy) = prepare(im)
-        d = settled(x, e.boxes, e.kinds, judge(e.rows, e.boxes), .02) if len(e.rows) else Detections.empty()
+        d = settled(x, e.boxes, e.kinds, judge(e.rows, e.boxes), .02, (0, 0, round(im.shape[1] * sx), round(im.shape[0] * sy))) if len(e.rows) else Detections.empty()
         out[r.file_name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
     return out
 
