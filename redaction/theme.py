@@ -16,7 +16,7 @@ def hero(
     "What the page is for, and what happens to an upload"
     minutes = round(cfg['keep_seconds'] / 60) or 1
     feedback = ' A page is stored only if you send it to us as a correction, and agree to that.' if cfg['feedback'] else ''
-    return Html(f'<header class="rd-hero"><h1><span aria-hidden="true" class="rd-bar-1"></span>What has been blacked out?</h1><p>Upload a document that a government or a company has released. You see where passages were redacted, how much is gone, and the reason where one is printed.</p>'
+    return Html(f'<header class="rd-hero"><h1><span aria-hidden="true" class="rd-bar-1"></span>What has been blacked out?</h1><p>Upload a document that a government or a company has released. You see where passages were redacted, how much is gone, and the reason where one can be read.</p>'
                 f'<p class="rd-privacy">Nothing you upload is kept: the file is deleted as soon as it has been read, and what this server remembers of it is deleted when you leave, or after {count(minutes, "minute")} without a click.{feedback}</p></header>')
 
 HOW: str = '''
@@ -25,7 +25,7 @@ HOW: str = '''
 1. **Every page becomes a picture.** A PDF is drawn as a printer would draw it, so a scan and a typed document are looked at in the same way.
 2. **A small neural network looks at each picture** and marks what looks like a redaction: black or grey boxes, coloured ones, and the hard ones, white boxes with a thin outline. Every mark gets a score from 0 to 1.
 3. **Marks above a threshold count.** Move the slider to the left to see what the model was less sure of, to the right to keep only the clearest.
-4. **The reason is read where it is printed.** In documents with selectable text, codes such as (b)(6) or 5.1.2.e in or beside a box are tied to it.
+4. **The reason is read where it is printed.** In documents with selectable text, codes such as (b)(6) or 5.1.2.e in or beside a box are tied to it; in scans they are not read here (the command line does, with `--codes auto`).
 
 "Of the content is gone" compares the redacted area with the area on which something is printed; empty margins do not count.
 

@@ -83,7 +83,7 @@ WHAT_TO_DO: dict[str, tuple[str, str]] = dict(     # Of an error's `code`: what 
     not_a_document=('This is neither a PDF nor a picture', 'Choose a PDF, or a picture as PNG, JPEG, TIFF or WebP. A Word file can be saved as a PDF first.'),
     empty=('The file is empty', 'Perhaps it was not downloaded completely. Download it again, then upload it here.'),
     damaged=('The file is damaged', 'It is broken or was cut off. Download it again, or open it in a PDF program and save it under a new name.'),
-    encrypted=('The PDF is locked with a password', 'Type its password below and try again. The password is used once and not kept.'),
+    encrypted=('The PDF is locked with a password', 'Type its password above and try again. The password is used once and not kept.'),
     limit=('The document is too large', 'Split it and upload a part, or install the library: on your own computer you set the limits.'),
     too_large=('The file is too large', 'Split it and upload a part, or install the library: on your own computer you set the limits.'),
     timeout=('Reading this document takes too long', 'Try a part of it. A page that draws very many lines can be the reason.'),
@@ -97,13 +97,15 @@ WHAT_TO_DO: dict[str, tuple[str, str]] = dict(     # Of an error's `code`: what 
 def error_card(
     error: RedactionError,  # What went wrong
     name: str = '',         # What messages call the document
+    locked: str = '',       # What to do about a locked PDF where no password can be typed
 )->Html:
     "An error as something a person can act on"
     said = str(error).removeprefix(f'{name}: ') if name else str(error)
     what, todo = WHAT_TO_DO.get(error.code, ('This did not work', ''))
-    wrong = error.code == 'encrypted' and 'password is wrong' in said
-    if wrong: what = 'This password does not open the PDF'
-    detail = '' if wrong or error.code in ('cancelled', 'no_classifier') else f'<p class="rd-detail">{esc(said[:1].upper() + said[1:300])}</p>'
+    asked = error.code == 'encrypted' and '--password' in said            # an option of the command line, which says nothing here
+    if asked and 'password is wrong' in said: what = 'This password does not open the PDF'
+    if error.code == 'encrypted': todo = locked or todo
+    detail = '' if asked or error.code in ('cancelled', 'no_classifier') else f'<p class="rd-detail">{esc(said[:1].upper() + said[1:300])}</p>'
     return Html(f'<section class="rd-card rd-error" role="alert"><h2 class="rd-verdict">{esc(what)}.</h2><p>{esc(todo)}</p>{detail}</section>')
 
 # %% ../nbs/42_verdict.ipynb #e5d307e3

@@ -224,7 +224,7 @@ def _classify_tab(gr: Any, web: Web) -> None:
     def sort(source, page):
         name = ''
         try: data, name = take(source); return class_card(web.service.classify(data, int(page or 1), name)), None
-        except RedactionError as e: return error_card(e, name), None
+        except RedactionError as e: return error_card(e, name, 'Look at it in the first tab, which asks for its password.'), None
     file.upload(sort, [file, number], [out, file], show_progress_on=out, api_visibility='private', concurrency_limit=4)
 
 def _leak_tab(gr: Any, web: Web, key: Any, threshold: Any) -> None:
@@ -239,7 +239,7 @@ def _leak_tab(gr: Any, web: Web, key: Any, threshold: Any) -> None:
     def upload(source, request: gr.Request, progress=gr.Progress()):
         name = ''
         try: data, name = take(source); look = look_at(web.service, None, data, name, web.cfg); return check(look, look.threshold, progress, request.session_hash), None
-        except RedactionError as e: return error_card(e, name), None
+        except RedactionError as e: return error_card(e, name, 'Open it in the first tab, which asks for its password. Then come back, and check the document of the first tab.'), None
     def same(key, t, request: gr.Request, progress=gr.Progress()):
         try: return check(web.desk.get(key), t, progress, request.session_hash)
         except RedactionError as e: return error_card(e)
