@@ -259,13 +259,15 @@ def draw_boxes(
     im: Image.Image,    # Page the boxes were found on
     dets: Detections,   # Boxes in pixels of `im`
     width: int = 3,     # Line width in pixels
+    gap: int = 0,       # Pixels between box and line, so that a line shows beside a box of its own colour
 )->Image.Image:         # A copy of `im` with every box outlined in the colour of its kind
     "Outline the boxes on a copy of a page"
     out = im.convert('RGB')
     out = out.copy() if out is im else out
     pen = ImageDraw.Draw(out)
+    off = width + gap
     for (x0, y0, x1, y1), k in zip(dets.xyxy, dets.kind):
-        pen.rectangle((x0 - width, y0 - width, x1 + width - 1, y1 + width - 1), outline=KIND_COLORS[k], width=width)
+        pen.rectangle((x0 - off, y0 - off, x1 + off - 1, y1 + off - 1), outline=KIND_COLORS[k], width=width)
     return out
 
 # %% ../nbs/00_core.ipynb #c9b5cf49

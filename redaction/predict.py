@@ -273,7 +273,7 @@ def annotate_pdf(
         for p in document:
             if p.number not in places: continue
             page = pdf[p.number - 1]
-            for rect, k, s, c in zip(places[p.number].to_file(p.detections.xyxy + [-1, -1, 1, 1]), p.detections.kind, p.detections.score, p.detections.code):
+            for rect, k, s, c in zip(places[p.number].to_file(p.detections.xyxy + [-2.75, -2.75, 2.75, 2.75]), p.detections.kind, p.detections.score, p.detections.code):
                 _mark(raw, page.raw, rect, KIND_COLORS[k], f'{k} redaction, score {s:.2f}' + (f', {c}' if c else ''))
             page.close()
         pdf.save(buf)
@@ -295,6 +295,6 @@ def annotate_images(
         for p in document:
             if not len(p.detections): continue
             im = Image.fromarray(doc.page(p.number, long_side=1400).image)
-            buf = io.BytesIO(); draw_boxes(im, p.detections.scale(im.width / p.width, im.height / p.height)).save(buf, 'PNG')
+            buf = io.BytesIO(); draw_boxes(im, p.detections.scale(im.width / p.width, im.height / p.height), gap=2).save(buf, 'PNG')
             out.append(write_whole(Path(folder)/f'{stem}-p{p.number}.png', buf.getvalue()))
     return out

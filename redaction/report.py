@@ -31,7 +31,7 @@ def _thumbnail(path: str, number: int, dets: Detections, size: tuple[float, floa
     from redaction.pages import open_document
     with open_document(path) as doc: im = Image.fromarray(doc.page(number, long_side=4 * width).image)
     im = im.resize((2 * width, max(1, round(2 * width * im.height / im.width))), Image.Resampling.LANCZOS)
-    out = io.BytesIO(); draw_boxes(im, dets.scale(im.width / size[0], im.height / size[1]), 2).save(out, 'JPEG', quality=72, optimize=True)
+    out = io.BytesIO(); draw_boxes(im, dets.scale(im.width / size[0], im.height / size[1]), 2, 1).save(out, 'JPEG', quality=72, optimize=True)
     return out.getvalue()
 
 def _facts(path: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _marked_images(p: Predictor, job: dict) -> bytes:
         for page in job['document']:
             if not len(page.detections) and not job['all_pages']: continue
             im = Image.fromarray(doc.page(page.number, long_side=1400).image)
-            ims.append(draw_boxes(im, page.detections.scale(im.width / page.width, im.height / page.height)))
+            ims.append(draw_boxes(im, page.detections.scale(im.width / page.width, im.height / page.height), gap=2))
     if ims: ims[0].save(out, 'PDF', save_all=True, append_images=ims[1:], resolution=150)
     return out.getvalue()
 
