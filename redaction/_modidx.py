@@ -1504,6 +1504,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'redaction.report.Sources.__exit__': ('report.html#sources.__exit__', 'redaction/report.py'),
                                   'redaction.report.Sources.__init__': ('report.html#sources.__init__', 'redaction/report.py'),
                                   'redaction.report.Sources._ask': ('report.html#sources._ask', 'redaction/report.py'),
+                                  'redaction.report.Sources._find': ('report.html#sources._find', 'redaction/report.py'),
                                   'redaction.report.Sources.facts': ('report.html#sources.facts', 'redaction/report.py'),
                                   'redaction.report.Sources.find': ('report.html#sources.find', 'redaction/report.py'),
                                   'redaction.report.Sources.picture': ('report.html#sources.picture', 'redaction/report.py'),

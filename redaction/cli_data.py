@@ -36,10 +36,12 @@ def ingest(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]â
     "Fetch what is new from the sources of settings.ini.\n\nExample: redaction ingest --data data/all"
     with usage('data'):
         from redaction.catalogue import Catalogue
+        from redaction.core import sections
         from redaction.ingest import ingest as run
         from redaction.merge import listing
         folder = _data(data); report = run(folder, only=names or ())
         with Catalogue(folder/'catalogue.db') as cat: listing(cat, 'documents', folder/'documents.jsonl')
+        if not sections('source '): say('there is nothing to fetch from: settings.ini has no section such as [source woo]')
     print(report)
     raise typer.Exit(int(bool(report.of('failed'))))
 

@@ -60,7 +60,7 @@ class Sources:
         folder: str | Path | None = None, # Where relative names are looked for; the working directory when None
         look: int = 1000,                 # Documents that are opened for their facts at most
         seconds: float = 20.,             # Longest work on one file
-    ): self.folder, self.left, self.seconds, self.pool = Path(folder or '.'), look, seconds, None
+    ): self.folder, self.left, self.seconds, self.pool, self._paths = Path(folder or '.'), look, seconds, None, {}
 
     def __enter__(self) -> 'Sources': return self
     def __exit__(self, *args) -> None:
@@ -76,6 +76,11 @@ class Sources:
 
     def find(self, doc: dict) -> str | None:
         "Path of an unchanged source"
+        at = doc['document'], doc['sha256']
+        if at not in self._paths: self._paths[at] = self._find(doc)
+        return self._paths[at]
+
+    def _find(self, doc: dict) -> str | None:
         names = dict.fromkeys((doc['document'], _as_bytes(doc['document'])))
         tails = [parts[k:] for parts in (Path(n).parts for n in names) for k in range(len(parts))]  # a name may begin with the folder itself, as `arch/a.pdf` in arch
         try: return next((str(p) for t in tails if (p := self.folder.joinpath(*t)).is_file() and sha256(p) == doc['sha256']), None) if doc['sha256'] else None
@@ -110,7 +115,7 @@ _ADJECTIVES = dict(black='black', gray='gray', color='coloured', border='white w
 
 def _lead(t: Tally) -> Html:
     "The result in one sentence"
-    what = count(t.read, 'document')
+    what = count(t.read, 'document') + (f' ({count(t.copies)} of them {"a copy" if t.copies == 1 else "copies"}, counted again)' if t.copies else '')
     if not t.pages: return Html(f'<p class="lead">None of {esc(count(t.documents, "document"))} could be read.</p>' if t.failed and not t.read else '<p class="lead">There is nothing to report: the results name no page.</p>')
     if not t.redactions: return Html(f'<p class="lead">No redaction was found on {esc(count(t.pages, "page"))} of {esc(what)}.</p>')
     worst, n = t.kinds.most_common(1)[0]; most = t.codes.most_common(1)
@@ -174,18 +179,21 @@ def _documents(rows: list[dict], total: int) -> Html:
     note = f'The {count(len(rows))} most redacted of {count(total)}, by the share of their area.' if len(rows) < total else 'By the share of their area that is redacted.'
     return panel('Documents', table(['Document', 'Redacted area', '#Pages redacted', '#Redactions', 'Grounds', '#Year'], body), note + ' All are in the CSV beside this file.')
 
-def _pictures(rows: list[tuple[dict, bytes]]) -> Html:
+def _pictures(rows: list[tuple[dict, bytes]], unseen: int = 0) -> Html:
     "The most redacted pages"
     body = ''.join(f'<figure><img alt="Page {r["page"].number} with its redactions outlined" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"/><figcaption><b>{esc(percent(r["share"]))}</b> on page {r["page"].number}<br/><span>{esc(os.path.basename(r["document"]))}</span></figcaption></figure>'
                    for r, jpeg in rows)
-    return panel('The most redacted pages', Html(f'<div class="pages">{body}</div>'), 'Each redaction is outlined in the colour of its kind: red for black, purple for gray, green for colours, blue for outlines.')
+    return panel('The most redacted pages', Html(f'<div class="pages">{body}</div>'), 'Each redaction is outlined in the colour of its kind: red for black, purple for gray, green for colours, blue for outlines.' + f' {count(unseen, "page")} with as much or more {"is" if unseen == 1 else "are"} not shown: the document lies in an archive, was changed, or is not where it was.' * bool(unseen))
 
 def _leaks(t: Tally, show_text: bool) -> Html:
     "Text that can still be read"
     hidden = lambda text: 'not recorded' if not text else Html(f'<mark>{esc(text[:400])}</mark>') if show_text else f'{count(len(text), "character")}, not shown'
-    body = [[r['document'], r['page'], r['kind'], ', '.join(f'{v:g}' for v in r['bbox']), hidden(r['text'])] for r in t.leaks]
+    from redaction.leaks import ADVICE
+    ways = dict.fromkeys(w for r in t.leaks if (w := r.get('leak')) in ADVICE); said = lambda way: (way or 'not recorded').replace('_', ' ')
+    body = [[r['document'], r['page'], r['kind'], ', '.join(f'{v:g}' for v in r['bbox']), said(r.get('leak')), hidden(r['text'])] for r in t.leaks]
+    advice = Html('<dl>' + ''.join(f'<dt>{esc(said(w))}</dt><dd>{esc(ADVICE[w])}</dd>' for w in ways) + '</dl>') if ways else Html()
     more = f' The first {count(len(t.leaks))} of {count(t.leaking)} are listed.' if t.leaking > len(t.leaks) else ''
-    return panel('Leaks', table(['Document', '#Page', 'Kind', 'Box', 'Text under it'], body), 'The box hides this text from the eye only: it is still in the file and can be copied out. Tell the publisher before you tell the world; people named under a redaction have rights too.' + more)
+    return panel('Leaks', Html(table(['Document', '#Page', 'Kind', 'Box', 'How', 'Text under it'], body) + advice), 'The box hides this text from the eye only: it is still in the file and can be copied out. Tell the publisher before you tell the world; people named under a redaction have rights too.' + more)
 
 def _errors(t: Tally) -> Html:
     "Documents that were not read"
@@ -209,6 +217,7 @@ def render(
     meanings: dict[str, Code] | None = None,       # As from `code_table`
     show_text: bool = True,                        # Whether text under redactions is shown
     made: str = '',                                # When, for the line below the title
+    unseen: int = 0,                               # Pages that should be among the pictures and could not be drawn
 )->str:                                            # A whole HTML file
     "Put a report together"
     docs, pics, by = t.top_documents() if documents is None else documents, list(pictures), ', '.join(m for m, _ in t.models.most_common(3))
@@ -218,7 +227,7 @@ def render(
     if t.redactions: parts.append(_course(t))
     if t.pages: parts.append(_distribution(t))
     if t.redactions: parts += [_kinds(t), _grounds(t, code_table() if meanings is None else meanings) if t.codes else Html()]
-    if pics: parts.append(_pictures(pics))
+    if pics: parts.append(_pictures(pics, unseen))
     if t.documents > 1 and docs: parts.append(_documents(docs, t.redacted_documents))
     if t.failed: parts.append(_errors(t))
     grid = Html('<div class="grid">' + ''.join(parts[2:]) + _reading(t) + '</div>')
@@ -283,9 +292,10 @@ def write_report(
         with Sources(files, cfg['look'], cfg['seconds']) as src:
             t = _count_all(source, src, tables, cfg['rows'], show_text, tick)
             docs = [r | src.facts(r) | dict(year=r['year']) for r in t.top_documents()]
-            pics = [(r, jpeg) for r in t.top_pages(cfg['thumbnails']) if (jpeg := src.picture(r, cfg['width']))]
+            pics = [(r, jpeg) for r in t.top_pages(cfg['thumbnails'], src.find) if (jpeg := src.picture(r, cfg['width']))]
+            unseen = sum(src.find(r) is None for r in t.top_pages(cfg['thumbnails']))
         title = title or _title(t, docs, source)
-        write_whole(out, render(t, title, docs, pics, code_table(), show_text, made).encode('utf-8', 'replace')); keep = True
+        write_whole(out, render(t, title, docs, pics, code_table(), show_text, made, unseen).encode('utf-8', 'replace')); keep = True
     finally: tables.close(keep)
     return out
 

@@ -10,7 +10,7 @@ import heapq, os, re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 from fastcore.basics import patch
 from .core import KINDS, Document, RedactionError, parse_json
 
@@ -146,7 +146,7 @@ def _page(self: Tally, doc: Document, p: Any, copy: bool) -> float:
         names = grounds(code); self.coded += bool(names); self.codes.update(dict.fromkeys(names, 1))
         if not (text or leak): continue
         self.leaking += 1
-        if len(self.leaks) < 4 * self.keep: self.leaks.append(dict(document=str(doc.path), page=p.number, kind=str(d.kind[i]), bbox=[round(float(v), 1) for v in d.xyxy[i]], text=str(text or '')))
+        if len(self.leaks) < 4 * self.keep: self.leaks.append(dict(document=str(doc.path), page=p.number, kind=str(d.kind[i]), bbox=[round(float(v), 1) for v in d.xyxy[i]], text=str(text or ''), leak=str(leak or '')))
     if not copy: _keep(self.worst_pages, (share, -self.redacted_pages, dict(document=str(doc.path), sha256=doc.sha256, share=share, page=p)), 4 * self.keep)
     return share
 
@@ -156,16 +156,20 @@ def top_documents(self: Tally) -> list[dict]:
     return [row for *_, row in sorted(self.worst_documents, key=lambda r: r[:2], reverse=True)]
 
 @patch
-def top_pages(self: Tally, n: int = 12) -> list[dict]:
-    "The most redacted pages, the worst first, each document with at most a third of them"
+def top_pages(self: Tally,
+    n: int = 12,                      # At most so many, each document with at most a third of them
+    wanted: Callable[[dict], Any] = lambda row: True, # Whether a page may be among them
+)->list[dict]:                        # The worst first
+    "The most redacted pages"
     out, seen = [], Counter()
     for *_, row in sorted(self.worst_pages, key=lambda r: r[:2], reverse=True):
-        if seen[row['document']] < (n if self.read == 1 else max(1, n // 3)): out.append(row); seen[row['document']] += 1
-    return out[:n]
+        if len(out) == n: break
+        if seen[row['document']] < (n if self.read == 1 else max(1, n // 3)) and wanted(row): out.append(row); seen[row['document']] += 1
+    return out
 
 # %% ../nbs/34_tally.ipynb #c2e223d1
 _DOCUMENT_COLUMNS = ('document', 'sha256', 'year', 'pages', 'redacted_pages', 'redactions', 'redacted_share', *(f'{k}_redactions' for k in KINDS), 'codes', 'leaks', 'error')
-_REDACTION_COLUMNS = ('document', 'sha256', 'page', 'number', 'kind', 'score', 'x0', 'y0', 'x1', 'y1', 'unit', 'page_share', 'code', 'text')
+_REDACTION_COLUMNS = ('document', 'sha256', 'page', 'number', 'kind', 'score', 'x0', 'y0', 'x1', 'y1', 'unit', 'page_share', 'code', 'text', 'leak')
 
 def safe_cell(value: Any) -> Any:
     "Text that no spreadsheet runs as a formula, and no control characters"
@@ -185,5 +189,5 @@ def csv_rows(
     row = [str(doc.path), doc.sha256, year, len(doc.pages), len(doc.redacted_pages), len(boxes), round(doc.redacted_share, 6), *(kinds[k] for k in KINDS), '; '.join(f'{c} {n}' for c, n in codes.most_common()), _leaks_of(doc), None]
     share = {p.number: round(p.redacted_share, 6) for p in doc.pages}
     rows = [[str(doc.path), doc.sha256, p.number, i + 1, str(p.detections.kind[i]), round(float(p.detections.score[i]), 4), *(round(float(v), 2) for v in p.detections.xyxy[i]), p.unit, share[p.number], p.detections.code[i],
-             p.detections.text[i] if show_text and p.detections.text[i] else '[hidden]' if p.detections.leak[i] or p.detections.text[i] else None] for p, i in boxes]
+             p.detections.text[i] if show_text and p.detections.text[i] else '[hidden]' if p.detections.leak[i] or p.detections.text[i] else None, p.detections.leak[i]] for p, i in boxes]
     return [safe_cell(v) for v in row], [[safe_cell(v) for v in r] for r in rows]
