@@ -49,7 +49,7 @@ def real_sets(
     if not isinstance(sets, dict): raise SettingsError(f'params: data must name sets, got {sets!r}')
     for s, d in sets.items():
         if not isinstance(d, dict) or not isinstance(d.get('labels'), str): raise SettingsError(f'params: data.{s} must have `labels`, a COCO file, got {d!r}')
-        wrong = [k for k in ('images', 'pdfs') if not isinstance(d.get(k) or '', str)]
+        wrong = [k for k in ('images', 'pdfs') if not isinstance(d.get(k) or '' if k == 'images' else d.get(k, ''), str)]
         if wrong: raise SettingsError(f'params: data.{s}.{wrong[0]} must be a folder, got {d[wrong[0]]!r}')
     return sets
 
@@ -64,7 +64,7 @@ def check_params(
         missing = [k for k in keys if k not in given]
         if missing: raise SettingsError(f'params: {section}.{missing[0]} is missing; section {section} needs {", ".join(keys)}')
     for section in STEPS:
-        step = params.get(section) or {}; drawn, keep, mix = step.get('drawn'), step.get('keep') or 0., step.get('mix') or {}
+        step = params.get(section) or {}; drawn, keep, mix = step.get('drawn'), step.get('keep') or 0., step.get('mix', {})
         if drawn is not None and not (isinstance(drawn, list) and len(drawn) == 2 and all(isinstance(v, int) for v in drawn) and 0 <= drawn[0] < drawn[1]):
             raise SettingsError(f'params: {section}.drawn is {drawn!r}; valid are two whole numbers, from and to, such as [0, 1000]')
         if not isinstance(keep, (int, float)) or not 0 <= keep <= 1: raise SettingsError(f'params: {section}.keep is {keep!r}; valid are shares from 0 to 1')
