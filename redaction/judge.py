@@ -63,7 +63,7 @@ def candidates(
     page: np.ndarray,       # Prepared page, uint8, shape (H, W, 3)
     ev: Evidence,           # The model's maps of it
     threshold: float = .1,  # Proposals of the maps scored lower are dropped
-    most: int = 300,        # At most so many are kept
+    most: int = 600,        # At most so many are kept; a page of names or figures may have hundreds of redactions, with a few near copies each
     min_side: float = 4.,   # Shapes with a side shorter than this many pixels of the page are dropped
     min_area: float = 160., # So are shapes of a smaller area, in squared pixels
 )->tuple[np.ndarray, dict[str, np.ndarray]]: # Boxes in map pixels, shape (n, 4); what `Evidence.measure` says of each, in `shape`, (n, 4), the nearest fill and frame, and in `lines`, (n, 8), what `lines_about` says
