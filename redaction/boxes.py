@@ -169,10 +169,12 @@ def rivals(
     boxes: np.ndarray,    # Boxes, shape (n, 4)
     iou: float = .3,      # Two boxes that overlap more than this are one
     inside: float = .7,   # So are two of which the smaller lies in the larger by this share
-)->np.ndarray:            # For each pair whether only one can stay, shape (n, n); each is its own rival
+    others: np.ndarray | None = None, # Boxes to compare with, shape (m, 4); the same when None
+)->np.ndarray:            # For each pair whether only one can stay, shape (n, m); each is its own rival
     "Which boxes can't stand beside each other"
-    both, area = shared_area(boxes, boxes), np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
-    return (both / (area[:, None] + area[None] - both) > iou) | (both / np.minimum(area[:, None], area[None]) > inside)
+    others = boxes if others is None else others; both = shared_area(boxes, others)
+    a, b = (np.maximum((x[:, 2:] - x[:, :2]).prod(1), 1e-9) for x in (boxes, others))
+    return (both / (a[:, None] + b[None] - both) > iou) | (both / np.minimum(a[:, None], b[None]) > inside)
 
 def suppress(
     boxes: np.ndarray,    # Boxes, shape (n, 4)
@@ -181,10 +183,11 @@ def suppress(
     inside: float = .7,   # So are two of which the smaller lies in the larger by this share
 )->np.ndarray:            # Indices of the boxes that stay, best first
     "Keep the best of boxes that cover each other"
-    order = np.argsort(-score, kind='stable'); hit = rivals(boxes[order], iou, inside)
-    alive = np.ones(len(order), bool)
-    for i in range(len(order)):
-        if alive[i]: alive[i + 1:] &= ~hit[i, i + 1:]
+    order = np.argsort(-score, kind='stable'); boxes, alive = boxes[order], np.ones(len(order), bool)
+    for at in range(0, len(order), 128):                             # thousands of boxes need no table of every pair
+        stay = at + np.flatnonzero(alive[at:at + 128])
+        for i, hit in zip(stay, rivals(boxes[stay], iou, inside, boxes[at:])):
+            if alive[i]: alive[i + 1:] &= ~hit[i + 1 - at:]
     return order[alive]
 
 # %% ../nbs/02_boxes.ipynb #df93a4ca

@@ -123,8 +123,8 @@ def shared_area(
     b: np.ndarray,  # Boxes, shape (m, 4)
 )->np.ndarray:      # Area of the intersection of each pair, shape (n, m), in squared units
     "How much every box of `a` shares with every box of `b`"
-    wh = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    return np.clip(wh, 0, None).prod(-1)
+    w, h = (np.minimum(a[:, None, k + 2], b[None, :, k + 2]) - np.maximum(a[:, None, k], b[None, :, k]) for k in (0, 1))
+    return np.maximum(w, 0) * np.maximum(h, 0)
 
 def iou_matrix(
     a: Any,       # Boxes, shape (n, 4)
