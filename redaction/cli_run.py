@@ -55,10 +55,11 @@ def leaks(
     with usage():
         from redaction.leaks import find_leaks_safely
         if format not in ('table', 'json'): raise typer.BadParameter('must be table or json', param_hint='--format')
-        found, failed, n, ways = find_leaks_safely(list_documents(paths), model, password=password, text=text), 0, 0, {}
+        found, failed, n, ways, unread = find_leaks_safely(list_documents(paths), model, password=password, text=text), 0, 0, {}, 0
         if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
         for d in found:
             if d.error: failed += 1; say(d.error)
+            unread += len(d.unread)
             if format == 'json': print(as_utf8(d.to_json()), flush=True); continue
             for p in d.to_dict()['pages']:
                 for x in p['redactions']:
@@ -67,8 +68,8 @@ def leaks(
                     print(one_line(f"{d.path}: page {p['page']}: {x['leak']} at {', '.join(f'{v:g}' for v in x['bbox'])} {p['unit']}" + (f": {x['text']}" if x.get('text') else '')), flush=True)
             for note in d.notes: say(note)
     for way, advice in sorted(ways.items()): print(f'{way}: {advice}')
-    if format == 'table': print(f'{n} leak{"" if n == 1 else "s"}')
-    raise typer.Exit(int(failed > 0))
+    if format == 'table': print(f'{n} leak{"" if n == 1 else "s"}' + (f'; {unread} page{"" if unread == 1 else "s"} not looked at to the end' if unread else ''))
+    raise typer.Exit(int(failed + unread > 0))
 
 Package = Annotated[Optional[Path], typer.Option('--model', metavar='DIR', help='Folder of a package; the one shipped when not given.')]
 

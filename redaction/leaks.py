@@ -16,7 +16,7 @@ from .hidden import Sight
 from .page_leaks import Leak, View
 from .pages import open_document
 from .pdf_objects import PageObjects
-from .versions import Told, attached_files, plain_text, revisions
+from .versions import Other, Told, attached_files, plain_text, revisions
 
 # %% ../nbs/33_leaks.ipynb #7b2ee72e
 _COPY = 'Selecting and copying gives the text. Take the text out with a tool that applies redactions, not one that draws over them.'
@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = dict(
 class LeakDocument(Document):
     "A document's redactions, and which of them leak"
     notes: list[str] = field(default_factory=list)   # What could not be looked at
+    unread: list[int] = field(default_factory=list)  # Pages among it
 
     @property
     def leaks(self) -> list[tuple[int, dict]]:
@@ -72,7 +73,7 @@ def _with_leaks(dets: Detections, leaks: list[Leak], size: tuple[float, float], 
     if not text: out.text[:] = None
     return out
 
-def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: tuple, text: bool, tick: Callable[[int], Any], notes: list[str]) -> Iterator[Page]:
+def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: tuple, text: bool, tick: Callable[[int], Any], notes: list[str], unread: list[int]) -> Iterator[Page]:
     for n in range(1, len(doc) + 1):
         tick(n)
         place, dets = doc.placement(n), given.get(n, Detections.empty()); size = place.size
@@ -80,8 +81,8 @@ def _find(doc: Any, pdf: Any, given: dict[int, Detections], cfg: dict, others: t
         try:
             with PageObjects(pdf, n, place, cfg['dpi'], cfg['max_items'], cfg['seconds'], doc.path) as o:
                 view = View(Sight(o, cfg['max_draws']), dets); leaks += view.leaks()
-                if any(others): leaks += view.from_files(n, doc.words(n), *others, notes)
-        except (LimitError, DamagedDocumentError) as e: notes.append(str(e))                       # what was found before holds
+                if any(others): leaks += view.from_files(n, len(doc), doc.words(n), *others, notes)
+        except (LimitError, DamagedDocumentError) as e: notes.append(f"{e}; the page was not looked at to its end"); unread.append(n)                       # what was found before holds
         yield Page(n, *size, 'pt', _with_leaks(dets, leaks, size, text))
 
 # %% ../nbs/33_leaks.ipynb #ee1aee6f
@@ -91,16 +92,16 @@ def _others(doc: Any, pdf: Any, cfg: dict, notes: list[str], tick: Callable[[int
     data = doc._src if isinstance(doc._src, bytes) else Path(doc._src).read_bytes()
     passed: list[str] = []
     for i, r in enumerate(revisions(pdf, data, cfg['max_revisions'], passed)):
-        try: earlier.append(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}'))
+        try: earlier.append(Other(open_document(r, doc._password, f'{doc.path}: earlier version {i + 1}')))
         except DocumentError: continue                                # not a file of its own
     for name, a in attached_files(pdf, cfg['max_attachments'], cfg['max_attached_bytes'], passed, tick):
         tick(1)
         if b'%PDF-' not in a[:1024]:
             left: list[str] = []; told = plain_text(a, cfg['max_attached_bytes'], left)
-            if left: passed.append(f"{len(left)} parts of {name} were not looked at: they are too many, or hold more than max_attached_bytes ({cfg['max_attached_bytes']}) together")
+            if left: passed.append(f"{len(left)} part{'s'[:len(left) > 1]} of {name} {'were' if len(left) > 1 else 'was'} not looked at ({', '.join(left[:3])}): they are no text, too many, or hold more than max_attached_bytes ({cfg['max_attached_bytes']}) together")
             elif told is None: passed.append(f'{name} was not looked at: neither a PDF nor a text that can be read here')
             attached.append(Told(told or '')); continue
-        try: attached.append(open_document(a, None, f'{doc.path}: {name}'))
+        try: attached.append(Other(open_document(a, None, f'{doc.path}: {name}')))
         except DocumentError as e: notes.append(str(e))
     notes += [f'{doc.path}: {p}' for p in passed]
     return earlier, [a for a in attached if len(a)]
@@ -117,7 +118,7 @@ def find_leaks(
 )->LeakDocument:                         # Redactions that leak carry `text` and `leak`
     "Find text that can still be read under the redactions of a document"
     import pypdfium2
-    cfg, notes = section('leaks', DEFAULTS, **changes), []
+    cfg, notes, unread = section('leaks', DEFAULTS, **changes), [], []
     if detections is None:
         from redaction.predict import detect
         detections = detect(src, password=password, tick=tick)
@@ -127,10 +128,10 @@ def find_leaks(
         if doc.kind != 'pdf': return LeakDocument(doc.path, doc.sha256, [Page(n + 1, *_size(detections, doc, n), 'px', given.get(n + 1, Detections.empty())) for n in range(len(doc))], model=model)
         with pages._LOCK:
             pdf = pypdfium2.PdfDocument(doc._src, password=password); pdf.init_forms()
-            try: found = list(_find(doc, pdf, given, cfg, _others(doc, pdf, cfg, notes, tick), text, tick, notes))
+            try: found = list(_find(doc, pdf, given, cfg, _others(doc, pdf, cfg, notes, tick), text, tick, notes, unread))
             finally: pdf.close()
     for p, q in zip(found, detections if isinstance(detections, Document) else ()): p.content = q.content
-    return LeakDocument(doc.path, doc.sha256, found, model=model, notes=notes)
+    return LeakDocument(doc.path, doc.sha256, found, model=model, notes=notes, unread=unread)
 
 def _size(detections: Any, doc: Any, n: int) -> tuple[float, float]:
     "Of a picture, without reading it twice"

@@ -6,28 +6,30 @@
 __all__ = ['is_label', 'worth_telling', 'Leak', 'share_in', 'kind_of', 'View', 'joined']
 
 # %% ../nbs/33_page_leaks.ipynb #0e0205dc
-import re
+import ctypes, re
 from dataclasses import dataclass
 from typing import Any, Iterable
 import numpy as np
 from fastcore.basics import patch
 from .core import Detections
+from .grounds import without_codes
 from .hidden import Hidden, Sight
-from .pdf_objects import Item
+from .pdf_objects import Item, PageObjects
 
 # %% ../nbs/33_page_leaks.ipynb #8a50717a
 _SAYS = set('redacted redaction redactions withheld privileged privilege confidential classified sealed exempt exemption exemptions deleted removed denied omitted sanitized foia pii phi zwartgelakt gelakt geredigeerd '
             'weggelakt onleesbaar anonymized anonymised geanonimiseerd geschwärzt'.split())  # one of these makes a label
-_MAY_SAY = set('the of by and or for to in per under onder sub lid art artikel article section sec ex eo personal information name names date page text privacy act client attorney a b c d e f j k'.split())  # these may stand beside it
+_MAY_SAY = set('the of by and or for to in per under onder sub lid art artikel article section sec ex eo personal information name names date page text privacy act client attorney a b c d e f j k en van de het wet woo wob foi exempted 13526 12958'.split())  # these may stand beside it
 _CODE = re.compile(r'\(?[bjk]\)?\s?\(?[1-9]\)?(?:\(?[a-f]\)?)?|(?:5\.[12]|10\.[12]|11\.1)|\d{1,2}\.\d\.\d\.?[a-z]?|\d{1,2}\.\d\.?(?:[a-z]|\([a-z]\)(?:\(\d{1,2}\))?)|(?:25|50)x\d{1,2}|s\d{2}(?:\(\d\))?|x{2,}', re.IGNORECASE)
 
 def is_label(
     text: str, # As printed
 )->bool:       # True also for text without letters or digits
     "Whether a text only says that something was redacted, or why"
-    words = [w for w in re.split(r'[\s\[\]{}<>,;:/*|_–—-]+', text.lower()[:200]) if re.search(r'[^\W_]', w)]
+    if len(text) > 200: return False
+    left, found = without_codes(text); words = [w for w in re.split(r'[\s\[\]{}<>,;:/*|_+&–—-]+', left.lower()) if re.search(r'[^\W_]', w)]
     says = [bool(_CODE.fullmatch(w.rstrip('.'))) or w.strip('().') in _SAYS for w in words]
-    return not words or len(text) <= 200 and any(says) and all(s or w.strip('().') in _MAY_SAY or w.strip('().').isdigit() and len(w) < 4 for s, w in zip(says, words))
+    return not words or (found or any(says)) and all(s or w.strip('().') in _MAY_SAY or w.strip('().').isdigit() and len(w) < 4 for s, w in zip(says, words))
 
 def worth_telling(
     text: str, # Found where it is not seen
@@ -93,13 +95,19 @@ class View:
         return bool((np.abs(c - np.median(c.reshape(-1, 3), 0)).max(-1) > 60).mean() <= .03)
 
 # %% ../nbs/33_page_leaks.ipynb #27212f79
+def _spelled(text: str, at: np.ndarray) -> str:
+    "Letters of a text, with the full stops between them, which hardly have ink, and a blank wherever white space was"
+    gaps = (text[i + 1:j] for i, j in zip(at, at[1:]))
+    between = [' ' if re.search(r'\s', g) else g if len(g) == 1 and not g.isalnum() else '' for g in gaps]
+    return ''.join(text[i] + g for i, g in zip(at, [*between, '']))
+
 @patch
 def readable(self: View, bbox: np.ndarray) -> str:
     "Text that is seen at a place"
     o, s = self.objects, self.sight
     mid = (o.boxes[:, :2] + o.boxes[:, 2:]) / 2 if len(o.boxes) else np.zeros((0, 2))
     at = np.flatnonzero(((mid >= bbox[:2]) & (mid <= bbox[2:])).all(1) & ((s.seen >= .5) & (s.ink >= 2)))
-    return ''.join(o.text[i] + (' ' if o.text[i + 1:i + 2].isspace() else '') for i in at).strip()
+    return _spelled(o.text, at)
 
 @patch
 def model_box(self: View, bbox: np.ndarray, share: float = .7) -> int | None:
@@ -189,9 +197,35 @@ def unapplied(self: View) -> list[tuple[Leak, np.ndarray]]:
         for b in _quads(a, o.place):
             mid = (o.boxes[:, :2] + o.boxes[:, 2:]) / 2
             at = np.flatnonzero(((mid >= b[:2]) & (mid <= b[2:])).all(1) & (self.sight.ink >= 2))
-            text = re.sub(r'\s+', ' ', ''.join(o.text[at[0]:at[-1] + 1])).strip() if len(at) and at[-1] - at[0] < 2 * len(at) + 5 else ''.join(o.text[i] for i in at)
+            text = _spelled(o.text, at)
             if worth_telling(text): out.append((Leak(text, b, 'unapplied_redact', self.model_box(b, .5)), at))
     return out
+
+# %% ../nbs/33_page_leaks.ipynb #61d773e1
+def _typed(o: PageObjects, a: Item) -> str:
+    "What was typed into a field or a note"
+    from pypdfium2 import raw
+    ask = (lambda *to: raw.FPDFAnnot_GetFormFieldValue(o.pdf.formenv, a.handle, *to)) if a.detail == 'Widget' else lambda *to: raw.FPDFAnnot_GetStringValue(a.handle, b'Contents', *to)
+    if a.detail == 'Widget' and not o.pdf.formenv: return ''
+    n = min(ask(None, 0), 20_000); out = (ctypes.c_uint16 * (n // 2))(); ask(out, n // 2 * 2)
+    return re.sub(r'\s+', ' ', bytes(out).decode('utf-16-le', 'replace').rstrip('\0')).strip()
+
+@patch
+def typed(self: View) -> list[Leak]:
+    "Fields and notes that a later mark covers"
+    notes = [a for a in self.objects.items if a.kind == 'annotation']; out = []
+    marks = [a for a in notes if a.detail not in ('Widget', 'FreeText', 'Link', 'Popup', 'Text', 'FileAttachment')]
+    boxes, orders = np.array([m.bbox for m in marks]).reshape(-1, 4), np.array([m.order for m in marks], dtype=int)
+    for a in notes:
+        if a.detail not in ('Widget', 'FreeText') or a.flags & 2: continue                     # 2: hidden
+        self.objects.in_time()
+        over = [marks[i] for i in np.flatnonzero((orders > a.order) & (share_in(a.bbox, boxes) >= .9))]
+        redact = next((m for m in over if m.detail == 'Redact'), None)
+        if not over or not worth_telling(text := _typed(self.objects, a)) or redact is None and (not self.blank(a.bbox) or self.drawn_box(a.bbox, False) is None): continue
+        mark = redact or min(over, key=lambda m: np.prod(m.bbox[2:] - m.bbox[:2]))
+        out.append(Leak(text, mark.bbox, 'under_annotation' if redact is None else 'unapplied_redact', self.model_box(a.bbox, .5), kind_of(np.median(self.crop(a.bbox).reshape(-1, 3), 0), self.paper), a.bbox))
+    return out
+
 
 # %% ../nbs/33_page_leaks.ipynb #52bec4d1
 def _lines(leaks: list[Leak]) -> list[Leak]:
@@ -215,7 +249,7 @@ def joined(
 @patch
 def leaks(self: View) -> list[Leak]:
     "The leaks of the page itself"
-    marked = self.unapplied(); out, taken = [l for l, _ in marked], np.concatenate([np.zeros(0, int), *(at for _, at in marked)])
+    marked = self.unapplied(); out, taken = [*(l for l, _ in marked), *self.typed()], np.concatenate([np.zeros(0, int), *(at for _, at in marked)])
     for h in self.sight.hidden_runs():
         if np.isin(h.chars, taken).mean() > .5: continue
         if self.page_wide(h): out += [self.unseen(w, 'ocr_layer') for w in self.words_of(h)]

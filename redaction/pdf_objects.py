@@ -83,7 +83,7 @@ class PageObjects:
         name: str = '<pdf>',        # What messages call the document
     ):
         self.where, self.place, self.end, self.seconds = f'{name}: page {number}', place, time.monotonic() + seconds, seconds
-        self._pdf = pdf                                            # it must stay open as long as the page
+        self.pdf = pdf                                            # it must stay open as long as the page
         self.scale = min(max(dpi / 72, 600 / max(place.size)), 6000 / max(place.size), (1.2e7 / (place.size[0] * place.size[1])) ** .5)
         self.size = tuple(max(1, round(v * self.scale)) for v in place.size)
         self.page, self.items = raw.FPDF_LoadPage(pdf, number - 1), []
@@ -98,7 +98,7 @@ class PageObjects:
         "Release the page"
         for i in self.items:
             if i.kind == 'annotation': raw.FPDFPage_CloseAnnot(i.handle)
-        if self.page and self._pdf.formenv: raw.FORM_OnBeforeClosePage(self.page, self._pdf.formenv)
+        if self.page and self.pdf.formenv: raw.FORM_OnBeforeClosePage(self.page, self.pdf.formenv)
         if self.page: raw.FPDF_ClosePage(self.page)
         self.items, self.page = [], None
 
@@ -174,7 +174,7 @@ def draw(self: PageObjects,
     for i in self.items:
         if i.kind == 'annotation': raw.FPDFAnnot_SetFlags(i.handle, i.flags if i.order in on else i.flags | raw.FPDF_ANNOT_FLAG_HIDDEN)
         else: raw.FPDFPageObj_SetIsActive(i.handle, i.order in on)
-    out = _paint(self.page, self.size, white, self.end, self._pdf.formenv)
+    out = _paint(self.page, self.size, white, self.end, self.pdf.formenv)
     if out is None: self.in_time()
     if out is None: raise DamagedDocumentError(f'{self.where} is damaged and can\'t be drawn')
     return out

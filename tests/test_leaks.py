@@ -133,3 +133,13 @@ def test_hostile(tmp_path):
     assert [r['text'] for _, r in got[-1].leaks] == ['Anna Smit'] and got[3].error_code == 'damaged'
     assert got[0].error or got[0].notes or got[0].leaks
     assert got[1].error or 'max_items' in got[1].notes[0] or 'seconds' in got[1].notes[0]
+
+
+def test_page_not_looked_at(redaction, tmp_path):
+    "Who goes by the exit status is told that a page was not looked at to its end"
+    from make_leaks import Pdf, letter
+    p = Pdf(); p.page(letter() + '0 0 m 9 9 l S\n' * 101_000); (tmp_path/'many.pdf').write_bytes(p.bytes())
+    r = redaction('leaks', tmp_path/'many.pdf')
+    assert r.status == 1 and r.out == '0 leaks; 1 page not looked at to the end\n' and 'max_items in [leaks] is 100000; the page was not looked at to its end' in r.err
+    r = redaction('leaks', tmp_path/'many.pdf', '--format', 'json')
+    assert r.status == 1 and 'max_items' in json.loads(r.out)['notes'][0]

@@ -91,6 +91,29 @@ def attached(name, data):
     return p.bytes()
 
 
+def field(value, label=''):
+    "A field of a form, filled in, below a black square"
+    p = Pdf(); look = p.stream('/Type/XObject/Subtype/Form/BBox[0 0 60 14]/Resources<</Font<</F1 3 0 R>>>>', text(2, 4, value) if value else '')
+    f = p.add(f'<</Type/Annot/Subtype/Widget/FT/Tx/T(who)/V({value})/Rect[176 216 236 230]/F 4/AP<</N {look} 0 R>>>>'); p.root = f'/AcroForm<</Fields[{f} 0 R]>>'
+    s = p.add(annotation('Square', '/C[0 0 0]/IC[0 0 0]')); c = p.stream('', letter(''))
+    p.pages.append(p.add(f'<</Type/Page/Parent 2 0 R/Contents {c} 0 R/Resources<</Font<</F1 3 0 R>>>>/MediaBox[0 0 400 300]/Annots[{f} 0 R {s} 0 R]>>'))
+    return p.bytes()
+
+
+def note(value, above):
+    "A note typed onto the page, below a black square or above it"
+    look = ('/Type/XObject/Subtype/Form/BBox[0 0 60 14]/Resources<</Font<</F1 3 0 R>>>>', text(2, 4, value, color='.5 g'))
+    both = [annotation('FreeText', f'/Contents({value})/DA(/F1 12 Tf){AP}'), annotation('Square', '/C[0 0 0]/IC[0 0 0]')]
+    return one(letter(''), annots=both[::-1] if above else both, objects=[look])
+
+
+def cover_taken(words, now):
+    "A page with a bar, behind a cover that the next version no longer has; the cover has words where the bar is"
+    p = Pdf(); p.page(''.join(text(40, 250 - 15 * i, 'Seal of the city') for i in range(8)) + text(178, 220, 'its cover')); p.page(words)
+    first = p.bytes(); content, cover, page = p.pages[1] - 1, *p.pages
+    return update(first, {2: f'<</Type/Pages/Kids[{page} 0 R]/Count 1>>'.encode(), content: f'<</Length {len(now)}>>stream\n{now}\nendstream'.encode()})
+
+
 def revised(before, after, extra=''):
     "A page and its next version, as an editor that only appends saves it"
     first = one(before)
@@ -130,6 +153,12 @@ CASES = {
     'ocr_below': ('ocr_layer', NAME, scan(NAME, below=True), scan('5.1.2.e', '5.1.2.e', below=True), 'the layer holds the label that can be seen'),
     'attached_pdf': ('attachment', NAME, attached('before.pdf', one(letter())), attached('after.pdf', one(letter('') + RECT)), 'the file attached is redacted too'),
     'attached_text': ('attachment', NAME, attached('notes.txt', ' '.join([*ROWS[:2], NAME, *ROWS[2:]])), attached('notes.txt', 'Nothing of the inspection or its inspector stands in here, only words.'), 'other words'),
+    'field': ('under_annotation', NAME, field(NAME), field('5.1.2.e'), 'the field says why'),
+    'note': ('under_annotation', NAME, note(NAME, False), note(NAME, True), 'the note stands above the square'),
+    'redact_lines': ('unapplied_redact', 'tor spoke with down what was', one(letter(''), annots=[f'<</Type/Annot/Subtype/Redact/Rect[96 186 180 234]/QuadPoints[96 234 180 234 96 186 180 186]/F 4>>']),
+                     one(letter(''), annots=['<</Type/Annot/Subtype/Redact/Rect[96 100 180 140]/QuadPoints[96 140 180 140 96 100 180 100]/F 4>>']), 'a mark on empty paper'),
+    'revision_label': ('earlier_revision', NAME, revised(letter(), letter('') + RECT + text(178, 220, 'Out of scope', 9, '1 g')), revised(letter('Out of scope', size=9), letter('') + RECT), 'only the reason was in the earlier version'),
+    'cover': ('earlier_revision', NAME, cover_taken(letter(), letter('') + RECT), cover_taken(letter('') + RECT, letter('') + RECT), 'only the cover was taken away'),
     'revision': ('earlier_revision', NAME, revised(letter(), letter('') + RECT), revised(letter('') + RECT, letter('') + RECT + text(40, 60, 'Approved')), 'a note was added later'),
 }
 BOXES = dict(white_in_outline=[[176, 70, 236, 84]], ocr_layer=[[185, 69, 250, 85]], ocr_below=[[185, 69, 250, 85]])  # what a model finds, where only that can tell
