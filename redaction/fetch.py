@@ -217,6 +217,7 @@ class Fetched:
     etag: str = ''            # The server's name of this version
     last_modified: str = ''   # When the server says it was changed
     type: str = ''            # What the server says it is, its `Content-Type`
+    whole: bool = True        # Whether the server said where it ends; if not, a lost connection looks like its end
 
 # %% ../nbs/10_fetch.ipynb #51351589
 @dataclass
@@ -270,7 +271,7 @@ def _attempt(self: Web, address: str, part: _Part, known: dict[str, str], accept
         if r.status_code == 416 or r.status_code == 206 and not fits: part.drop(); raise Unreachable(f"{address}: the server has no rest that fits what came before")
         try: self._receive(r, part, have if r.status_code == 206 else 0, accept)
         except Refused as e: e.etag, e.last_modified = r.headers.get('ETag', ''), r.headers.get('Last-Modified', ''); raise
-        return Fetched(part.path, r.url, *(r.headers.get(h, '') for h in ('ETag', 'Last-Modified', 'Content-Type')))
+        return Fetched(part.path, r.url, *(r.headers.get(h, '') for h in ('ETag', 'Last-Modified', 'Content-Type')), 'Content-Length' in r.headers or 'Transfer-Encoding' in r.headers)
 
 # %% ../nbs/10_fetch.ipynb #77ae1f43
 @patch

@@ -198,13 +198,15 @@ _US: list[tuple[str, Callable[[re.Match], str]]] = [
     (rf'(?<![\d.])([13])\s?[.,·]\s?([34])\s?{_O}\s?([a-hn])\s?(?:{_C}|X)?(?:\s?{_O}?\s?([1-9l])\s?{_C})?', lambda m: f'{m[1]}.{m[2]}({m[3].replace("n", "h")})' + (f'({_digit(m[4])})' if m[4] and m[2] == '3' else '')),
     (rf'(?<![\d.])3\s?[.,·]\s?5\s?{_O}\s?[ceo0]\s?{_C}?', lambda m: '3.5(c)'),
     (r'\b(25|50|75)\s?[xX×]\s?([1-9l])', lambda m: f'{m[1]}X{_digit(m[2])}'),
+    (r'\(b\)(?:\(7\)([A-Fa-f])(?!\w)|7\s?\(?([A-Fa-f])\))', lambda m: f'(b)(7)({(m[1] or m[2]).upper()})'),
     (rf'{_O}?\b[bB]\s?(?:{_C}\s?{_O}|[xX]\s?{_O}?|{_O})\s?(7)\s?(?:{_C}\s?{_O}?|[xX]|{_O})\s?([A-Fa-f])\s?{_C}', lambda m: f'(b)(7)({m[2].upper()})'),
     (rf'{_O}?\b[bB]\s?(?:{_C}\s?{_O}|[xX]\s?{_O}?|{_O})\s?([1-9sSGBIl|qgZz])\s?{_C}', lambda m: f'(b)({_digit(m[1])})'),
     (rf'{_O}7{_C}\s?{_O}([A-F]){_C}', lambda m: f'(b)(7)({m[1]})'),
     (r'\(b\)([1-9])(?!\w)|\bb([1-9])\b', lambda m: f'(b)({m[1] or m[2]})'),
-    (r'\bb7([A-F])\b', lambda m: f'(b)(7)({m[1]})'),
+    (r'\bb7([A-Fa-f])\b', lambda m: f'(b)(7)({m[1].upper()})'),
     (rf'{_O}?\b([djkDJK])\s?(?:{_C}\s?{_O}|X|{_O})\s?([1-7])\s?{_C}', lambda m: f'({m[1].lower()})({m[2]})'),
     (r'\b([jk])([1-7])\b', lambda m: f'({m[1]})({m[2]})'),
+    (r'(?i)(?:\bexemptions?|\A\W*(?:foia\s)?ex\.)\s?(?:\(b\)\s?)?\(?([1-9])(?!\w|[.,]\d)\)?(?:\s?\(([a-f])\))?', lambda m: f'(b)({m[1]})' + (f'({m[2].upper()})' if m[2] and m[1] == '7' else '')),
     (r'(?i)\bnon[- ]?responsive\b|\bnot responsive\b', lambda m: 'non-responsive'),
 ]
 
@@ -212,10 +214,14 @@ _US: list[tuple[str, Callable[[re.Match], str]]] = [
 _LID = dict(eerste='1', tweede='2', derde='3', vierde='4', vijfde='5')
 _SEP, _DOT, _TIGHT = r'\s?[.,:;·]?\s?', r'\s?[.,:;·]\s?', r'\s?[.,·]\s?'   # forgiving, surely there, and none of a time (5:12)
 _FREE = r'(?<![\w.,$£])(?<![$£]\s)(?<!\se\s)(?<!\Ae\s)'   # not within a word, a number or an amount; `_plain` makes an e of €
+_UNDER = r'(?:[,\s]*(?:aanhef)?[,\s]*(?:en)?\s?(?:sub|onder(?:deel)?|letter)\s?["\']?([a-i])\b|\s?([a-i])(?=\W*\Z|\s?[,;/)\]]|\s(?:en|van|wob|woo)\b))'   # its letter, with a word for it or at the end
+_BARE = r'(?:5[.,]1[.,][125]|5[.,]2(?:[.,][12])?|4[.,]1[.,]4|10[.,][12]|11[.,][12])'
+_ALONE = re.compile(rf'(?i)(?:\W|\b(?:en|jo|juncto|van|de|wet|woo|wob|art(?:ikel(?:en)?)?)\b|\b{_BARE}(?!\w|[.,]\d))*')   # a line that holds nothing else
+def _lid(m: re.Match) -> str: return '.'.join(filter(None, (m[1].replace(',', '.'), m[2] or _LID[m[3].lower()], (m[4] or m[5] or '').lower())))
 def _woo(m: re.Match, digits: int = 1) -> str: return f'5.1.{_digit(m[1])}.{m[2].lower()}' if sum(c.isdigit() for c in m[0]) >= digits else ''
 _NL: list[tuple[str, Callable[[re.Match], str]]] = [
-    (r'(?i)\b(5[.,]1|5[.,]2|4[.,]1|10|11)\s?,?\s?(?:lid\s?(\d)|(eerste|tweede|derde|vierde|vijfde)\s?lid)(?:[,\s]*(?:aanhef)?[,\s]*(?:en)?\s?(?:sub|onder(?:deel)?|letter)\s?["\']?([a-i])\b)?',
-        lambda m: '.'.join(filter(None, (m[1].replace(',', '.'), m[2] or _LID[m[3].lower()], m[4] and m[4].lower())))),
+    (r'(?i)\b(5[.,]1|5[.,]2|4[.,]1|10|11)\s?,?\s?(?:lid\s?(\d)|(eerste|tweede|derde|vierde|vijfde)\s?lid)' + _UNDER + '?', _lid),
+    (rf'(?i){_FREE}(5[.,]1|10)\s?[.,(]\s?([12])\)?,?\s?(?:(?:aanhef\s)?(?:en\s)?(?:sub|onder(?:deel)?|letter)\s?["\']?|\(\s?)([a-i])(?!\w)\)?', lambda m: f'{m[1].replace(",", ".")}.{m[2]}.{m[3].lower()}'),
     (rf'(?i){_FREE}[5s$§]{_DOT}[1il|]{_DOT}([12z]){_SEP}([a-i])(?!\w)', _woo),
     (rf'(?i){_FREE}[5s](?:{_TIGHT}[1il|]\s?|\s?[1il|]{_TIGHT})([12z])(?:{_DOT})?([a-i])(?!\w)', _woo),
     (r'(?i)(?:\A[^\w$£]*(?:art(?:ikel|\.)?\s)?|[(\[{]\s?)[5s]\s?[1il|]\s?([12z])\s?([a-i])(?:[^\w$£]*\Z|\s?[)\]}])', lambda m: _woo(m, 2)),
@@ -223,7 +229,7 @@ _NL: list[tuple[str, Callable[[re.Match], str]]] = [
     (rf'{_FREE}[5S$§]{_DOT}[1Il|]{_DOT}([12Z])[.,:;·]?[0oOöó@*#](?!\w)', lambda m: f'5.1.{_digit(m[1])}.e'),
     (r'\A[^\w$£]*5\s?[.:;·]?\s?[1Il|]\s?[.:;·]?\s?([12Z])[.,:;·]?[0oOöó@*#](?!\w)[^\w$£]*\Z', lambda m: f'5.1.{_digit(m[1])}.e'),
     (rf'(?i){_FREE}[1il|][0o]\s?[.,:;·]{_SEP}([12]){_SEP}([a-g])(?!\w)', lambda m: f'10.{m[1]}.{m[2].lower()}'),
-    (r'\A\W*(?:art(?:ikel|\.)?\s)?(5[.,]1[.,][125]|5[.,]2(?:[.,][12])?|4[.,]1[.,]4|10[.,][12]|11[.,][12])\W*\Z', lambda m: m[1].replace(',', '.')),
+    (rf'(?<![\w.,]){_BARE}(?!\w|[.,]\d)', lambda m: m[0].replace(',', '.') if _ALONE.fullmatch(m.string) else ''),
     (r'(?i)\bbuiten\s?(?:de\s?)?(?:reikwijdte|verzoek|scope)', lambda m: 'buiten reikwijdte'),
 ]
 
@@ -244,6 +250,7 @@ _RULES = [(re.compile(p), name) for p, name in _US + _NL + _GB]
 # %% ../nbs/32_grounds.ipynb #eb33c03b
 _AND = re.compile(r'(?i)\s?[,/;&+]\s?(?:(and|en)\s)?|\s(and|en)\s?')
 _BRACKETS = re.compile(rf'{_O}\s?(\w{{1,3}})\s?{_C}((?:\s?{_O}\s?\w{{1,3}}\s?{_C})*)')
+_CLAUSE = re.compile(r'(?i)(?:lid\s?(\d)|(eerste|tweede|derde|vierde|vijfde)\s?lid)' + _UNDER)
 _LETTER = re.compile(r'(?i)(?:sub|onder(?:deel)?|letter)?\s?["\']?([a-i])(?!\.?\w)["\']?')
 _SECTION = re.compile(rf'(?i)(?:ss?\.?\s?)?{_NUMBER}(?![\w/-]|\.\d){_PARTS}')
 _REGULATION = re.compile(rf'(?i)(?:regs?\.?\s?)?(1[23])(?![\w/:-]|[.,]\d){_PARTS}')
@@ -264,12 +271,23 @@ def _next(name: str, line: str, at: int) -> tuple[int, int, str] | None:
     if m := _BRACKETS.match(line, gap.end()):
         first = m[1].upper() if re.fullmatch(r'\(b\)\(7\)\([A-F]\)', name) and line[at - 2:at - 1].islower() else m[1]
         more = _beneath(name, first, re.sub(r'\s?[(\[{]\s?(\w+)\s?[)\]}]', r'(\1)', m[2]))
+    elif re.fullmatch(r'(5\.1|10)\.\d\.[a-i]', name) and (m := _CLAUSE.match(line, gap.end())): more = f"{name[:-4]}.{m[1] or _LID[m[2].lower()]}.{(m[3] or m[4]).lower()}"
     elif re.fullmatch(r'(5\.1|10)\.\d\.[a-i]', name) and (m := _LETTER.match(line, gap.end())): more = name[:-1] + m[1].lower()
     elif re.fullmatch(r's\.\w+(\(\w+\))*', name) and (m := _SECTION.match(line, gap.end())): more = _section(m)
     elif re.fullmatch(r'reg\.\w+(\(\w+\))*', name) and (m := _REGULATION.match(line, gap.end())): more = _regulation(m)
     else: return None
     sure = m.re is _BRACKETS or (gap[1] or gap[2] or '').lower() == 'en' or not _PROSE.match(line, m.end())
     return (*m.span(), more) if sure else None
+
+_TO = re.compile(rf'(?i)\s?(?:[-–—]|t/m|tot en met|to|through)\s?(?:{_O}\s?(\w)\s?{_C}|([a-i])(?!\.?\w))')
+
+def _through(name: str, line: str, at: int) -> tuple[int, list[str]]:
+    "Where a range ends that begins with a ground, and the names after the first: `(b)(7)(A)-(C)`, `5.1.2.a t/m e`"
+    m, last = _TO.match(line, at), re.search(r'(\w)(\)?)\Z', name)
+    if not m or not last or bool(m[1]) != bool(last[2]) or m[2] and m[0].lstrip()[0] in '-–—': return at, []   # a dash between letters may be a comma
+    a, b = last[1], (m[1] or m[2]); b = b.upper() if a.isupper() else b.lower()
+    if a.isdigit() != b.isdigit() or not 0 < ord(b) - ord(a) < 10: return at, []
+    return m.end(), [f'{name[:last.start()]}{chr(c)}{last[2]}' for c in range(ord(a) + 1, ord(b) + 1)]
 
 # %% ../nbs/32_grounds.ipynb #72051488
 def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]]:
@@ -281,7 +299,10 @@ def _line_codes(line: str, table: dict[str, Code]) -> list[tuple[int, int, Code]
             if line[slice(*m.span())] != m[0]: continue            # read already, in the list before it
             here = (*m.span(), name(m))
             while here and (code := look_up(here[2], table)):
-                a, b, said = here; found.append((a, b, code)); here = _next(said, line, b)
+                a, b, said = here; found.append((a, b, code)); end, more = _through(said, line, b)
+                for said in more:
+                    if code := look_up(said, table): found.append((b, end, code))
+                b = end; here = _next(said, line, b)
                 line = line[:a] + ' ' * (b - a) + line[b:]
     return sorted(found, key=lambda f: f[0])
 
@@ -301,7 +322,9 @@ def parse_codes(
 )->list[Code]:                            # Each ground once, in the order of the text
     "Find the legal grounds in a text, however they are written"
     table = CODES if table is None else table
-    found = (c for line in _plain(text).split('\n') for *_, c in _line_codes(line, table))
+    lines = _plain(text).split('\n')
+    found = [c for line in lines for *_, c in _line_codes(line, table)]
+    if not found and 1 < len(lines) < 5: found = [c for *_, c in _line_codes(' '.join(lines), table)]   # a ground that goes over the end of a line
     return list({c.name: c for c in found}.values())
 
 # %% ../nbs/32_grounds.ipynb #6a2d1efc

@@ -269,6 +269,10 @@ def fetch(self: Store,
         version = dict(etag=e.etag, last_modified=e.last_modified) if gone else {}
         if gone or not (settled or row.get('sha256')): self.cat.add_address(address, source=source.name, sha256=row.get('sha256'), error=str(e), **version)
         return done('refused' if gone else 'failed', str(e))
+    if got.path and not got.whole and sniff(file_head(got.path)) == 'PDF' and _cut(got.path):
+        got.path.unlink(); why = f'{address}: the PDF came without its end, and the server did not say how long it is; the next run asks again'
+        if not row.get('sha256'): self.cat.add_address(address, source=source.name, error=why)
+        return done('failed', why)
     if got.path: return self.keep(got.path, source, address, label, etag=got.etag, last_modified=got.last_modified)
     self.cat.add_address(**{k: row[k] for k in ('address', 'source', 'etag', 'last_modified', 'sha256', 'error')})
     return done('refused' if row['error'] else 'skipped', row['error'] or 'unchanged')

@@ -66,6 +66,7 @@ def mark(self: _Reader, job: dict, tick: Callable) -> dict:
     from redaction.core import Document
     from redaction.predict import annotate_images, annotate_pdf
     doc, to, path = Document.from_dict(job['document']), Path(job['to']), self.local(job['path'])
+    if fingerprint(path, self.limits['max_bytes']) != job['sha256']: raise DocumentError(f"{job['name']}: the file has changed since it was looked at; scan again")
     if doc.pages[0].unit == 'pt': annotate_pdf(path, doc, to.with_name(to.name + '.pdf'), self.how['password'])
     else: annotate_images(path, doc, to.parent, to.name, self.how['password'])
     return {}

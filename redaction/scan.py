@@ -199,7 +199,7 @@ def _nothing_there(out: Path, gone: list[str]) -> str:
 
 def _was_in(name: str, source: str) -> bool:
     "Whether a document comes from a folder or matches a pattern"
-    if glob.has_magic(source): return fnmatch.fnmatch(name, readable(source))
+    if glob.has_magic(source) and any(fnmatch.fnmatch(name, s) for s in (readable(source), readable(source).replace('**/', ''))): return True
     return os.path.abspath(name).startswith(os.path.join(os.path.abspath(readable(source)), ''))
 
 def _check_there(ledger: Ledger, sources: list[str]) -> None:

@@ -195,6 +195,13 @@ def _tar_members(path: str) -> Iterator[tuple[str, int, Callable | None]]:
             elif i.islnk() and i.linkname not in given: yield i.name, 0, None   # the data went by with a name that is passed over, or is not there
 
 # %% ../nbs/35_sources.ipynb #f1cd06c3
+def _named(said: str, names: set[str]) -> str:
+    "A name that none of the archive's members before it has: archives may hold several of one name"
+    stem, end = os.path.splitext(said); k = 1
+    while said in names: k += 1; said = f'{stem} ({k}){end}'
+    names.add(said)
+    return said
+
 def in_archive(
     path: str,               # A zip or tar archive
     copies: Iterator[str],   # Paths for the copies, one after the other
@@ -202,11 +209,11 @@ def in_archive(
     passed: LeftOut | None = None, # Takes what is passed over
 )->Iterator[Item]:           # Its documents; an error where it can't be read on
     "The documents in an archive, copied one at a time"
-    name, left = readable(path), max(ALLOWANCE, RATIO * os.path.getsize(path)) if os.path.isfile(path) else 0
+    name, names, left = readable(path), set(), max(ALLOWANCE, RATIO * os.path.getsize(path)) if os.path.isfile(path) else 0
     try:
         for inner, size, file in (_zip_members if path.lower().endswith(ZIP) else _tar_members)(path):
             if _hidden(inner): continue
-            said, item = f'{name}!{readable(inner)}', None
+            said, item = _named(f'{name}!{readable(inner)}', names), None
             if file: item = _member(said, file, size, next(copies), max_bytes)
             elif inner.lower().endswith(ENDINGS): item = Item(said, path, DocumentError(f'{said}: a link to another member; unpack the archive to have it looked at'))
             if not item:

@@ -40,7 +40,7 @@ def read_results(
 def _lines(path: Path) -> Iterator[tuple[Any, str]]:
     "The objects of a JSON Lines file, each with where it stands"
     try:
-        with open(path, encoding='utf-8') as f:
+        with open(path, encoding='utf-8-sig') as f:
             for n, line in enumerate(f, 1):
                 if line.strip(): yield parse_json(line), f'{path}, line {n}'
     except OSError as e: raise ReportError(f"{path}: can't be read: {e.strerror}") from None

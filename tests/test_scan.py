@@ -6,7 +6,7 @@ from conftest import COMMAND, ROOT
 pytest.importorskip('pyarrow')
 import pyarrow.parquet as pq
 from redaction.scan import scan
-from redaction.tables import read_documents
+from redaction.tables import ScanError, read_documents
 
 FILES = ROOT/'nbs/files'
 SLOW = bool(os.environ.get('REDACTION_SLOW'))
@@ -135,6 +135,27 @@ def test_one_of_the_sources_is_gone(tmp_path):
         r = subprocess.run(command, capture_output=True, text=True)
         assert r.returncode == 2 and str(last) in r.stderr and (out/'documents.parquet').read_bytes() == before, r
         (tmp_path/'away').rename(tmp_path/'b/b.pdf')
+
+
+def test_patterns_and_brackets_that_are_gone(tmp_path):
+    "A pattern over folders, and a folder whose name looks like a pattern, are refused too when nothing is left of them"
+    for name, source in (('docs', 'docs/**/*.pdf'), ('x[1]', 'x[1]')):
+        at = tmp_path/name; at.mkdir(); shutil.copy(FILES/'good.pdf', at/'a.pdf'); shutil.copy(FILES/'page.png', tmp_path/'other.png'); out = tmp_path/f'out-{name}'
+        here = [tmp_path/source, tmp_path/'other.png']
+        assert scan(here, out, workers=1, progress=False).documents == 2
+        before = tables(out); at.rename(tmp_path/'away')
+        with pytest.raises(ScanError, match='where there is nothing to read now'): scan(here, out, workers=1, progress=False)
+        assert tables(out) == before; shutil.rmtree(tmp_path/'away')
+
+
+def test_members_of_one_name(tmp_path):
+    "Each is a document in the tables, and each marked copy is of its own"
+    with zipfile.ZipFile(tmp_path/'a.zip', 'w') as z, pytest.warns(UserWarning, match='Duplicate'):
+        z.writestr('x.pdf', (FILES/'good.pdf').read_bytes()); z.writestr('x.pdf', long_pdf(3))
+    out = tmp_path/'out'; scan([tmp_path/'a.zip'], out, workers=2, progress=False, jsonl=True, marked=True)
+    docs = sorted(read_documents(out), key=lambda d: d['document'])
+    assert [(d['document'].partition('!')[2], len(d['pages'])) for d in docs] == [('x (2).pdf', 3), ('x.pdf', 2)]
+    assert {p.name[:16] for p in (out/'marked').iterdir()} == {d['sha256'][:16] for d in docs if any(p['redactions'] for p in d['pages'])}
 
 
 # damage
