@@ -155,7 +155,7 @@ Made by `{about['command']}`, code {about['code'][:12]}, seed {about['seed']}.
 LIMITS: list[str] = [
     'Boxes are upright; a redaction drawn askew is held by the upright box around it.',
     'Two redactions of one kind that touch without a gap or a line between them are one box.',
-    'Trained on Dutch and US releases and on drawn pages; other styles may be missed. Look at the marked pages before you rely on a count.',
+    'Styles that are unlike the pages it was trained on may be missed. Look at the marked pages before you rely on a count.',
     'It says that something was hidden, never what.',
 ]
 
