@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional
 import typer
-from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, list_documents, say, usage, write_csv, write_json, write_table)
+from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, goes_on, list_documents, say, usage, write_csv, write_json, write_table)
 if TYPE_CHECKING: from redaction.core import Document
 
 # %% ../nbs/69_cli.ipynb #66ab0741
@@ -65,13 +65,20 @@ def evaluate(
     gold: Annotated[Path, typer.Argument(metavar='GOLD', exists=True, dir_okay=False, help='Labels, as COCO.')],
     predictions: Annotated[Path, typer.Argument(metavar='PRED', exists=True, dir_okay=False, help='JSON Lines of `redaction detect --format json`.')],
     threshold: Annotated[float, typer.Option(min=0, max=1, help='Leave out boxes scored lower.')] = 0.0,
+    split: Annotated[Optional[str], typer.Option(help='Only the pages that the labels put on this side: train or test.')] = None,
     json: Annotated[bool, typer.Option('--json', help='Every figure with its interval, for programs.')] = False,
 ) -> None:
     "Compare predictions with labels.\n\nExample: redaction evaluate labels.json found.jsonl"
     with usage('train'):
         from redaction.evaluate import score_pages
-        from redaction.gold import by_file, read_gold, read_predictions
-        labelled = read_gold(gold); found = by_file(read_predictions(predictions), labelled)
+        from redaction.gold import EvaluationError, by_file, read_gold, read_predictions
+        labelled = read_gold(gold); trained = sum(p.split == 'train' for p in labelled)
+        if split is not None:
+            if split not in ('train', 'test'): raise typer.BadParameter(f'{split!r} is no side. Valid: train, test', param_hint='--split')
+            labelled = labelled.side(split)
+            if not len(labelled): raise EvaluationError(f'{gold}: none of its pages is marked {split}')
+        elif trained: say(f'{trained} of {len(labelled)} labelled pages are marked train; --split test leaves them out')
+        found = by_file(read_predictions(predictions), labelled)
         lost = sum(p.file_name not in found for p in labelled)
         if lost: say(f'{lost} of {len(labelled)} labelled pages ha{"s" if lost == 1 else "ve"} no prediction; {"it counts" if lost == 1 else "they count"} as missed')
         scores = score_pages(labelled, found, threshold)
@@ -113,12 +120,12 @@ def train(
     out: Annotated[Path, typer.Option(metavar='DIR', file_okay=False, help='Folder of the run.')] = Path('runs/last'),
 ) -> None:
     "Train the model, or go on with a run that was stopped.\n\nExample: redaction train --params params.yaml --out runs/first"
-    with usage('train'):
+    with usage('train'), goes_on():
         values = read_params(params)
-        from redaction.recipe import claim, train as run_recipe
+        from redaction.recipe import a_round, claim, train as run_recipe
         from redaction.track import begin, read_figures
         with begin(claim(values, out), values) as run:             # which notes the parameters in the run's record
-            def log(step: str, row: dict[str, float]): run.log(step, row); say(f"{step}, round {row['epoch'] + 1}: loss {row['train_loss']:.3f}, {row['valid_loss']:.3f} on unseen pages, {row['seconds']:.0f} s")
+            def log(step: str, row: dict[str, float]): run.log(step, row); say(a_round(step, row))
             print(run_recipe(values, out, lambda text: print(text, file=sys.stderr), log)); run.finish(read_figures(out))
 
 @app.command()

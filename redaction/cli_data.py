@@ -7,22 +7,25 @@ __all__ = ['data_app', 'Data', 'Images', 'LabelFormat', 'Labels', 'Folders', 'Me
            'check', 'agree', 'validate', 'accept', 'dataset', 'card']
 
 # %% ../nbs/61_cli_data.ipynb #8c343311
-import sys
+import os, sys
 from pathlib import Path
 from typing import Annotated, Any, Iterable, Optional
 import typer
-from .terminal import Commands, app, one_line, say, usage
+from .terminal import Commands, app, named, one_line, say, usage
 
 # %% ../nbs/61_cli_data.ipynb #a8ddd14a
 data_app = Commands(help='Stages of the pipeline, and label files.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name='data')
-Data = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Where the catalogue and the files lie; from the section [ingest] when not given.')]
+Data = Annotated[Optional[Path], typer.Option(metavar='DIR', parser=named, help='Where the catalogue and the files lie; from the section [ingest] when not given.')]
 
 def _data(folder: Optional[Path]) -> Path:
     "The folder of the data"
-    from redaction.core import section
+    from redaction.core import SettingsError, section
     from redaction.ingest import INGEST
-    return Path(section('ingest', INGEST, folder=folder and str(folder))['folder'])
+    path = section('ingest', INGEST, folder=folder and str(folder))['folder']
+    if not path: raise SettingsError('`folder` in section [ingest] is empty; name the folder where the catalogue and the files lie')
+    if os.path.isfile(path): raise SettingsError(f'{path}: is a file; name the folder where the catalogue and the files lie')
+    return Path(path)
 
 def _begun(folder: Optional[Path]) -> Path:
     "The folder of the data, which must have a catalogue"
@@ -46,7 +49,7 @@ def ingest(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]�
     raise typer.Exit(int(bool(report.of('failed'))))
 
 @data_app.command()
-def pages(names: Annotated[Optional[list[str]], typer.Argument(metavar='[NAME]…', help='Not used: pages of all sources in the folder are drawn.', hidden=True)] = None, data: Data = None) -> None:
+def pages(data: Data = None) -> None:
     "Draw the pages of fetched documents that have no picture yet.\n\nExample: redaction data pages --data data/all"
     with usage('data'):
         from redaction.catalogue import Catalogue
@@ -66,27 +69,30 @@ def annotate(
     how: Annotated[Optional[str], typer.Option(help='random, uncertain or disagree.')] = None,
     model: Annotated[Optional[Path], typer.Option(metavar='DIR', help='Model that proposes; from the settings, or the one shipped, when not given.')] = None,
     other: Annotated[Optional[Path], typer.Option(metavar='DIR', help='A second model, for --how disagree.')] = None,
+    split: Annotated[str, typer.Option(help='train, or test for the documents held out: a model is measured on them, and never trained.')] = 'train',
     again: Annotated[bool, typer.Option('--again', help='Offer pages that others have labelled, to compare with data agree.')] = False,
     out: Annotated[Optional[Path], typer.Option(metavar='FILE', dir_okay=False, help="Write labels as COCO instead of opening the page: of --who, or everybody's.")] = None,
     browser: Annotated[bool, typer.Option(help='Open a browser.')] = True,
 ) -> None:
     "Label pages in the browser, starting from the model's proposals.\n\nExample: redaction annotate --who ann --how uncertain"
     with usage('app,data'):
+        if split not in ('train', 'test'): raise typer.BadParameter(f'{split!r} is no side. Valid: train, test', param_hint='--split')
+        if how == 'disagree' and not other: raise typer.BadParameter('disagree needs a second model; name it with --other', param_hint='--how')
         folder = _begun(data)
-        if out is not None: return print(_write_labels(folder, out, who))
+        if out is not None: return print(_write_labels(folder, out, who, split))
         from redaction.labeller import annotate_folder
         from redaction.predict import Predictor
         ask = lambda m: (lambda p: lambda im, t=None: p.images([im], t)[0])(Predictor(m))
-        annotate_folder(folder, who or typer.prompt('Your name'), ask(model), ask(other) if other else None, again=again, browser=browser, n=n, how=how)
+        annotate_folder(folder, who or typer.prompt('Your name'), ask(model), ask(other) if other else None, split=split, again=again, browser=browser, n=n, how=how)
 
-def _write_labels(folder: Path, out: Path, who: Optional[str] = None) -> str:
+def _write_labels(folder: Path, out: Path, who: Optional[str] = None, split: str = 'train') -> str:
     "Write one person's labels, or everybody's, as COCO; what was written, in words"
     from redaction.annotate import to_records
     from redaction.catalogue import Catalogue
     from redaction.dataset import LabelError
     from redaction.labels import write_coco
-    with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages', labeller=who)
-    if not records: raise LabelError(f"{folder}: {who or 'nobody'} has {'not ' if who else ''}labelled a page yet; {out} is left as it is")
+    with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages', split, who)
+    if not records: raise LabelError(f"{folder}: {who or 'nobody'} has {'not ' if who else ''}labelled a page {'held out ' if split == 'test' else ''}yet; {out} is left as it is")
     return f'{write_coco(records, out)}: {len(records)} pages, {sum(len(r.xyxy) for r in records)} boxes'
 
 # %% ../nbs/61_cli_data.ipynb #90e2be9f
@@ -99,7 +105,7 @@ def _tell(problems: Iterable[Any]) -> None:
     if any(not p.fixed for p in problems): raise typer.Exit(1)
 
 @data_app.command()
-def convert(src: Path, dst: Path, to: Annotated[str, typer.Option(help='Format to write.')], images: Images = None, format: LabelFormat = None,
+def convert(src: Annotated[Path, typer.Argument(metavar='SRC', help='File or folder of labels.')], dst: Annotated[Path, typer.Argument(metavar='DST', help='File or folder to write.')], to: Annotated[str, typer.Option(help='Format to write.')], images: Images = None, format: LabelFormat = None,
     skip: Annotated[bool, typer.Option(help='Leave out what is wrong instead of stopping.')] = False, pictures: Annotated[Optional[bool], typer.Option(help='Copy the pictures too (yolo, voc, imagefolder).')] = None) -> None:
     "Turn labels of one format into another.\n\nExample: redaction data convert export.jsonl labels/mine.json --to coco --images pages"
     with usage('train'):
@@ -108,7 +114,7 @@ def convert(src: Path, dst: Path, to: Annotated[str, typer.Option(help='Format t
     print(dst)
 
 @data_app.command()
-def check(path: Path, images: Images = None, format: LabelFormat = None) -> None:
+def check(path: Annotated[Path, typer.Argument(metavar='PATH', help='File or folder of labels.')], images: Images = None, format: LabelFormat = None) -> None:
     "List what is wrong with labels, record by record.\n\nExample: redaction data check labels/cib.json"
     with usage('train'):
         from redaction.formats import check_file
@@ -116,7 +122,7 @@ def check(path: Path, images: Images = None, format: LabelFormat = None) -> None
     _tell(problems); print(f'{path}: nothing is wrong')
 
 @data_app.command()
-def agree(a: Path, b: Path, images: Images = None, out: Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Folder for the figures and a drawing of each difference.')] = None,
+def agree(a: Annotated[Path, typer.Argument(metavar='A', help="One person's labels.")], b: Annotated[Path, typer.Argument(metavar='B', help="Another's; the same file with --labellers.")], images: Images = None, out: Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Folder for the figures and a drawing of each difference.')] = None,
     labellers: Annotated[Optional[str], typer.Option(metavar='A,B', help='Names, where one file holds the labels of several.')] = None) -> None:
     "Compare two people's labels of the same pages.\n\nExample: redaction data agree ann.json bob.json --out differences"
     with usage('train'):
@@ -125,7 +131,7 @@ def agree(a: Path, b: Path, images: Images = None, out: Annotated[Optional[Path]
 
 # %% ../nbs/61_cli_data.ipynb #137bcbc8
 Labels = Annotated[list[Path], typer.Argument(metavar='LABELS…', help='COCO files.')]
-Folders = Annotated[Optional[list[Path]], typer.Option('--images', metavar='DIR', help='Folder of pictures; may be given several times.')]
+Folders = Annotated[Optional[list[Path]], typer.Option('--images', metavar='DIR', exists=True, file_okay=False, help='Folder of pictures; may be given several times.')]
 Metrics = Annotated[Optional[Path], typer.Option(metavar='FILE', help='JSON file of counts to write.')]
 
 @data_app.command()
@@ -152,7 +158,8 @@ def dataset(labels: Labels, out: Annotated[Path, typer.Option(metavar='FILE', he
     with usage('data'):
         from json import dumps
         from redaction.merge import build_dataset
-        print(dumps(build_dataset(labels, out, images or (), metrics, share, progress=sys.stderr.isatty())))
+        n = build_dataset(labels, out, images or (), metrics, share, progress=sys.stderr.isatty()); print(dumps(n))
+        if share and not n['split'].get('test', {}).get('pages'): say('no page is held out: none of these documents falls on that side, or their labels say otherwise; label held-out ones with redaction annotate --split test')
 
 @data_app.command()
 def card(labels: Labels, out: Annotated[Path, typer.Option(metavar='FILE', help='Markdown file to write; plots go beside it.')] = Path('DATA.md'),

@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Commands, app, named, one_line, say, usage
+from .terminal import Commands, app, goes_on, named, one_line, say, usage
 
 # %% ../nbs/63_cli_model.ipynb #3a47df3f
 model_app = Commands(help='Release models, go back, list runs, watch, retrain.', no_args_is_help=True, rich_markup_mode=None)
@@ -29,7 +29,7 @@ def release(
     "Measure a model beside the one in use; release it if it passes.\n\nExample: redaction model release runs/first/package --gold gold.json"
     with usage('train'):
         from redaction.release import Registry, consider
-        decision = consider(package, registry := Registry(models), gold, images, dry, why)
+        decision = consider(package, registry := Registry(models), gold, images, dry, why, say)
     taken = not dry and bool(decision.ships or why.strip())
     print(decision); print('\nNothing was changed' if not taken else f'\nIn use now: {registry.link}' + ('' if decision.ships else f', all the same: {one_line(why)}'))
     raise typer.Exit(int(not decision.ships and not taken))
@@ -101,7 +101,7 @@ def retrain(
     version: Annotated[Optional[str], typer.Option(help='Of the new model; the one after the highest so far when not given.')] = None,
 ) -> None:
     "Check the labels, train, export, decide and release.\n\nGoes on where it stopped. Example: redaction model retrain --gold gold.json"
-    with usage('train'):
+    with usage('train,data'), goes_on():
         from redaction.cli import read_params
         from redaction.release import Registry
         from redaction.retrain import retrain as whole_way

@@ -10,7 +10,7 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Commands, Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, list_documents, one_line, say, usage
+from .terminal import Commands, Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, goes_on, list_documents, one_line, say, usage
 
 # %% ../nbs/62_cli_run.ipynb #f8698439
 @app.command()
@@ -25,11 +25,10 @@ def scan(
     marked: Annotated[bool, typer.Option(help='Write copies with the redactions outlined.')] = False,
 ) -> None:
     "Find the redactions in a whole collection, as Parquet tables.\n\nExample: redaction scan archive/ --out scanned --workers 4"
-    with usage('scan'):
+    with usage('scan'), goes_on():
         from redaction.scan import scan as run
         if not sys.warnoptions: warnings.simplefilter('ignore')
-        try: done = run(sources, out, workers, engine, model, threshold, dpi, password, jsonl, marked, address, say=say)
-        except KeyboardInterrupt: say('stopped; the same command goes on where it was'); raise typer.Exit(130) from None
+        done = run(sources, out, workers, engine, model, threshold, dpi, password, jsonl, marked, address, say=say)
     print(done); raise typer.Exit(done.status)
 
 @app.command()

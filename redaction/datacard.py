@@ -42,8 +42,9 @@ def as_fetched(
     known = {r['sha256']: r for r in catalogue.rows('select sha256, source, split from documents')}
     of = lambda column: [(known.get(s) or {}).get(column) or '' for s in frames.pages.sha256]
     pages = frames.pages.assign(source=[new or old for new, old in zip(of('source'), frames.pages.source)], split=[old or new for new, old in zip(of('split'), frames.pages.split.fillna(''))])
-    source = dict(zip(zip(pages.file, pages.image_id), pages.source))
-    return replace(frames, pages=pages, boxes=frames.boxes.assign(source=[source.get(at, '') for at in zip(frames.boxes.file, frames.boxes.image_id)]))
+    told = {at: row for at, *row in zip(zip(pages.file, pages.image_id), pages.source, pages.split)}
+    source, split = zip(*(told.get(at, ('', '')) for at in zip(frames.boxes.file, frames.boxes.image_id))) if len(frames.boxes) else ((), ())
+    return replace(frames, pages=pages, boxes=frames.boxes.assign(source=list(source), split=list(split)))
 
 # %% ../nbs/18_datacard.ipynb #e72e7050
 def _with_about(frames: Frames, about: dict[str, dict[str, str]]) -> tuple[Any, Any]:
@@ -82,7 +83,7 @@ def _label_gaps(pages: Any, boxes: Any, few: int) -> list[str]:
     if pages.country.nunique() == 1: out.append(f'All pages come from one country ({pages.country.iloc[0]}).')
     splits = set(pages.split)
     if splits == {'train', 'test'}: out += [f'The held-out pages hold no {k} box, so nothing is measured for this kind.' for k in KINDS if n.get(k, 0) and not ((boxes.split == 'test') & (boxes.kind == k)).any()]
-    elif splits <= {'not split'}: out.append('No pages are held out for a test in this file.')
+    elif 'test' not in splits: out.append('No pages are held out for a test in this file.')
     return out
 
 def _catalogue_gaps(cat: Catalogue) -> list[str]:

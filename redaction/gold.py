@@ -35,6 +35,7 @@ class GoldPage:
     kind: str = '?'                    # Kind of the page's redactions as a whole, where the labels say one
     outlines: list[list[np.ndarray]] = field(default_factory=list) # For each box its rings, each of shape (k, 2), in pixels
     kinds: list[str | None] = field(default_factory=list)          # For each box
+    split: str = ''                    # `'train'` or `'test'`, where the labels tell
 
     def __len__(self) -> int: return len(self.outlines)
     def __repr__(self) -> str: return f'GoldPage({self.file_name}: {len(self)} boxes, {self.document})'
@@ -91,6 +92,13 @@ def only(self: Gold,
     keep = {n: p for n, p in self.pages.items() if (d is None or p.document in d) and (f is None or n in f)}
     return Gold(keep, split or self.split)
 
+@patch
+def side(self: Gold,
+    split: str,   # `'train'` or `'test'`
+)->Gold:          # Pages of which the labels tell that they are on this side
+    "The pages on one side of the split that a label file tells"
+    return self.only(files=[p.file_name for p in self if p.split == split], split=split)
+
 # %% ../nbs/23_gold.ipynb #90be69dd
 def _need(ok: Any, where: str, what: str, remedy: str) -> None:
     if not ok: raise RecordsError(f'{where}: {what}; {remedy}')
@@ -135,7 +143,7 @@ def _gold_page(im: Any, where: str) -> GoldPage:
     _need(_is_id(im['id']), where, f'the id must be a number or a text, got {im["id"]!r}', 'correct it')
     size = _numbers([im.get('width'), im.get('height')])
     _need(size is not None and (size > 0).all(), where, f'width and height must be positive, got {im.get("width")} and {im.get("height")}', 'write the size in pixels')
-    return GoldPage(im['file_name'], *map(float, size), document_name(im), str(im.get('kind', '?')))
+    return GoldPage(im['file_name'], *map(float, size), document_name(im), str(im.get('kind', '?')), split=str(im.get('split') or ''))
 
 # %% ../nbs/23_gold.ipynb #17e465bb
 def read_gold(

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import cv2
 from fastcore.basics import patch
 from .catalogue import Catalogue
-from .core import (DamagedDocumentError, DocumentError, SettingsError, limits_differ, readable, section, sections, settings, sha256, write_whole)
+from .core import (DamagedDocumentError, DocumentError, SettingsError, find_settings, from_settings, limits_differ, readable, section, sections, settings, sha256, write_whole)
 from .fetch import FetchError, Refused, Unreachable, Web, find_links, page_text
 from .pages import _is_cut, open_document, sniff
 
@@ -51,7 +51,7 @@ def read_sources(
     path: str | Path | None = None, # A settings file; searched for upwards from the working directory when None
 )->list[Source]:                    # In the file's order
     "Read the sources from the settings"
-    out, valid = [], {*Source.__dataclass_fields__, *_KINDS} - {'name', 'kind', 'where'}
+    file, out, valid = find_settings() if path is None else path, [], {*Source.__dataclass_fields__, *_KINDS} - {'name', 'kind', 'where'}
     for name, keys in sections('source ', path).items():
         kinds, where = [k for k in _KINDS if k in keys], f'{path or "settings"}: [source {name}]'
         if unknown := set(keys) - valid: raise SettingsError(f'{where}: unknown setting {sorted(unknown)[0]!r}. Valid: {", ".join(sorted(valid))}')
@@ -59,6 +59,7 @@ def read_sources(
         try: re.compile(keys.get('match', '')); limit = int(keys.get('limit', 0))
         except (re.error, ValueError) as e: raise SettingsError(f'{where}: match must be a regular expression and limit a number: {e}') from None
         listed = [w for part in keys[kinds[0]].replace('\n', ',').split(',') if (w := part.strip())]
+        if kinds == ['folder']: listed = [from_settings(file, w) for w in listed]
         if kinds == ['search']: [_term(w, where) for w in listed]
         out.append(Source(name, kinds[0], listed, **{k: v for k, v in keys.items() if k not in _KINDS} | dict(limit=limit)))
     return out

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Sequence
 from .catalogue import Catalogue, split_of
-from .core import KINDS, document_name, sha256, write_whole
+from .core import KINDS, document_name, sha256, spare, write_whole
 from .dataset import LabelError
 from .frames import Frames, document_keys, image_groups, load_coco, read_frames, set_name
 from .labels import BadLabels, check_labels
@@ -102,7 +102,7 @@ def build_dataset(
     progress: bool = False,             # Show a bar while pictures are opened
 )->dict[str, Any]:                      # The counts
     "Merge label files and count what came of it: the stage `dataset`"
-    n = counts(merge_labels(labels, out, images, share, progress), Path(out).parent)
+    spare(labels, [out, metrics]); n = counts(merge_labels(labels, out, images, share, progress), Path(out).parent)
     if metrics: write_whole(metrics, json.dumps(n, indent=1) + '\n')
     return n
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents', 'list_documents',
            'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'many', 'write_table', 'copy_path', 'annotate_many',
-           'Format', 'Command', 'Commands', 'main', 'named', 'usage']
+           'Format', 'Command', 'Commands', 'main', 'named', 'goes_on', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import json, os, re, sys
@@ -220,6 +220,12 @@ Password = Annotated[Optional[str], typer.Option(envvar='REDACTION_PASSWORD', he
 
 # %% ../nbs/60_terminal.ipynb #d851a8dc
 @contextmanager
+def goes_on() -> Iterator[None]:
+    "A command that Ctrl-C stops without a loss"
+    try: yield
+    except KeyboardInterrupt: say('stopped; the same command goes on where it was'); raise typer.Exit(130) from None
+
+@contextmanager
 def usage(
     extra: str = '',   # The extra of the package that the command needs
 )->Iterator[None]:     # A context in which errors are told in one line and end the command with status 2
@@ -227,7 +233,11 @@ def usage(
     from redaction.core import RedactionError
     try: yield
     except BrokenPipeError: raise
-    except (RedactionError, OSError) as e: say(e); raise typer.Exit(2) from None
+    except RedactionError as e:
+        for p in (wrong := getattr(e, 'problems', [e]))[:5]: say(p)
+        if len(wrong) > 5: say(f'… and {len(wrong) - 5} more')
+        raise typer.Exit(2) from None
+    except OSError as e: say(e); raise typer.Exit(2) from None
     except ModuleNotFoundError as e:
         if not extra or (e.name or '').startswith('redaction'): raise
         say(f"{e.name} is not installed; this command needs: pip install 'redaction[{extra}]'"); raise typer.Exit(2) from None

@@ -103,7 +103,7 @@ def begin(
     except BlockingIOError: raise TrackError(f'{folder}: another process is training here; wait for it, or choose another folder') from None
     try:
         run = read_run(folder) if (folder/'run.json').exists() else Run(folder, dict(id=os.urandom(4).hex(), attempts=[], figures={}))
-        run.about |= dict(params=params, state='running', why=None); run.about['attempts'].append(dict(began=_now(), **surroundings()))
+        run.about |= dict(params=params, state='running', why=None, figures={}); run.about['attempts'].append(dict(began=_now(), **surroundings()))
         run._wandb = _mirror(run, cfg)
     except RedactionError: lock.close(); raise
     run._lock = lock; run._save()

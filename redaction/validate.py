@@ -14,7 +14,7 @@ import numpy as np
 from fastcore.basics import patch
 from fastcore.xml import FT, ft, to_xml
 from PIL import Image, ImageDraw, ImageOps
-from .core import KINDS, section, write_whole
+from .core import KINDS, section, spare, write_whole
 from .frames import STATISTICS, Frames, ValidationError, accept, drift, image_groups, profile, read_frames, read_profile
 
 # %% ../nbs/17_validate.ipynb #ad1e6d85
@@ -322,6 +322,7 @@ def validate_files(
 )->Validation:                            # What was found; its `status` is the command's
     "Validate label files together, and write the report"
     if not labels: raise ValidationError('No label files were given; name at least one COCO file')
+    spare([*labels, *([accepted] if accepted else [])], [report, metrics])
     sets = [read_frames(f, images) for f in labels]; names = [f for s in sets for f in s.pages.file.unique()]
     if len(set(names)) < len(names): raise ValidationError(f'Two label files are called {max(names, key=names.count)}, so rows could not be told apart; rename one')
     frames = Frames.merge(sets).look(progress)
@@ -335,4 +336,5 @@ def accept_files(
     accepted: str | Path,                 # Profile to write
 )->Path:                                  # `accepted`
     "Make these label files the accepted version"
+    spare(labels, [accepted])
     return accept(Frames.merge(map(read_frames, labels)), accepted)

@@ -19,7 +19,7 @@ class Project:
         (self.root/'.gitignore').write_text('/data/\n/reports/validation.html\n')
         d = yaml.safe_load((ROOT/'dvc.yaml').read_text())
         d['vars'] = [dict(sources=dict(a='sources/a', b='sources/b')), dict(labels='labels/a.json labels/b.json'), dict(images='--images data/a/pages --images data/b/pages')]
-        for s in ('validate', 'dataset'): d['stages'][s]['deps'] = [x for x in d['stages'][s]['deps'] if 'samples' not in x] + ['data/a/pages', 'data/b/pages']
+        for s in ('validate', 'dataset'): d['stages'][s]['deps'] = [x for x in d['stages'][s]['deps'] if 'samples' not in x and 'cib' not in x] + ['labels/a.json', 'labels/b.json', 'data/a/pages', 'data/b/pages']
         (self.root/'dvc.yaml').write_text(yaml.safe_dump(d, sort_keys=False))
 
     def __call__(self, *args, ok=True):
