@@ -331,7 +331,7 @@ def back(self: Registry,
 # %% ../nbs/51_release.ipynb #a49637c6
 def _in_bounds(cfg: dict[str, Any]) -> None:
     "Refuse settings that nothing could meet, or that ask for nothing"
-    bounds = dict.fromkeys(('f1', 'area_f1', 'kind_f1', 'kind'), (-1, 1)) | dict(alarms=(0, 1)) | dict.fromkeys(('boxes', 'documents', 'clean'), (0, 1e9)) | dict(worse=(-1, 1), slower=(.01, 1e6), most_bytes=(1, 1e12))
+    bounds = dict.fromkeys(('f1', 'area_f1', 'kind_f1', 'kind'), (-1, 1)) | dict(alarms=(0, 1)) | dict.fromkeys(('boxes', 'documents', 'clean'), (0, 1e9)) | dict(worse=(-1, 100), slower=(.01, 1e12), most_bytes=(1, 1e12))
     for k, (low, high) in bounds.items():
         if not low <= cfg[k] <= high: raise ReleaseError(f'[release] {k} is {cfg[k]:g}; valid is from {low:g} to {high:g}')
 
