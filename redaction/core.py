@@ -457,7 +457,7 @@ def from_settings(
     "What a path of the settings means here: it counts from the folder of the file that says it"
     home = Path(file).resolve().parent if file else None
     if not home or home == Path.cwd() or not value or ':' in value or os.path.isabs(value): return value   # hub:OWNER/NAME is no path
-    return os.path.relpath(home/value)
+    return min(os.path.relpath(home/value), str(home/value), key=len)
 
 def settings(
     path: str | Path | None = None, # A settings file; searched for upwards from the working directory when None
