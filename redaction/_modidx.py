@@ -1066,6 +1066,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'redaction.labeller.Labeller.__len__': ('labeller.html#labeller.__len__', 'redaction/labeller.py'),
                                     'redaction.labeller.Labeller.__repr__': ('labeller.html#labeller.__repr__', 'redaction/labeller.py'),
                                     'redaction.labeller.Labeller._earlier': ('labeller.html#labeller._earlier', 'redaction/labeller.py'),
+                                    'redaction.labeller.Labeller._kept': ('labeller.html#labeller._kept', 'redaction/labeller.py'),
                                     'redaction.labeller.Labeller.act': ('labeller.html#labeller.act', 'redaction/labeller.py'),
                                     'redaction.labeller.Labeller.decide': ('labeller.html#labeller.decide', 'redaction/labeller.py'),
                                     'redaction.labeller.Labeller.draft': ('labeller.html#labeller.draft', 'redaction/labeller.py'),

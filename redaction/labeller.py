@@ -9,6 +9,7 @@ __all__ = ['STATES', 'SCRIPT', 'STYLE', 'DEFAULTS', 'Sheet', 'Labeller', 'to_com
 # %% ../nbs/16_labeller.ipynb #28ec6ccf
 import html, json, sys, threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
 import numpy as np
@@ -25,6 +26,7 @@ class Sheet:
     proposed: Detections          # What the model drew, in whole pixels of the picture
     boxes: list[dict]             # What to show, as the catalogue keeps boxes
     state: str | None = None      # 'labelled', 'clean' or 'skipped'; None before there is an answer
+    error: str = ''               # Why the page can't be shown; it can only be skipped then
 
 STATES: tuple[str, ...] = ('labelled', 'clean', 'skipped')
 
@@ -44,7 +46,8 @@ class Labeller:
         self.cat, self.folder, self.who, self.propose, self.kind = cat, Path(folder), who.strip(), propose, kind
         self.answers, self.drafts, self.proposals, self.lock = {}, {}, {}, threading.RLock()
         before = self._earlier({r['id'] for r in rows})
-        self.rows, self.order = before + list(rows), [r['id'] for r in before]
+        self.rows = before + list(rows)
+        self.order = [(r['id'], self._kept(self.answers[r['id']])) for r in before]  # pages in the order of their answers, and the boxes to come back to
 
     def __len__(self) -> int: return len(self.rows)
     def __repr__(self) -> str: return f'Labeller({self.who}: {len(self.answers)} of {len(self)} pages answered)'
@@ -58,8 +61,13 @@ def _earlier(self: Labeller, chosen: set[str]) -> list[dict]:
     "Pages this person has answered, the oldest answer first; where a page is to be labelled again, its old boxes become the draft"
     old = [(r, dict(state=r['state'], boxes=json.loads(r['boxes']))) for r in self.cat.rows(_EARLIER, self.who)]
     self.answers |= {r['id']: a for r, a in old if r['id'] not in chosen}
-    self.drafts |= {r['id']: a['boxes'] for r, a in old if r['id'] in chosen}
+    self.drafts |= {r['id']: a['boxes'] for r, a in old if r['id'] in chosen and a['state'] == 'labelled'}
     return [r for r, _ in old if r['id'] not in chosen]
+
+@patch
+def _kept(self: Labeller, answer: dict) -> list[dict] | None:
+    "The boxes an answer holds; None where it holds none, so that the proposals show again"
+    return answer['boxes'] if answer['state'] == 'labelled' else None
 
 @patch
 def first(self: Labeller) -> int:
@@ -73,14 +81,16 @@ def sheet(self: Labeller,
 )->Sheet:       # The page with its proposals and the boxes to show
     "Put a page on the table"
     if not 0 <= i < len(self): raise AnnotateError(f'No page {i} in a queue of {len(self)}')
-    row = self.rows[i]; id = row['id']
+    row = self.rows[i]; id = row['id']; path = self.folder/row['image']
     with self.lock:
+        done = self.answers.get(id, {}); state = done.get('state')
+        try: image = stored_image(row, self.folder)
+        except AnnotateError as e: return Sheet(row, path, Detections.empty(), done.get('boxes', []), state, str(e))
         if id not in self.proposals:
-            d = Detections.empty() if self.propose is None else self.propose(stored_image(row, self.folder))
+            d = Detections.empty() if self.propose is None else self.propose(image)
             self.proposals[id] = from_boxes([dict(bbox=b.round(), kind=k) for b, k in zip(d.xyxy, d.kind)], row['width'], row['height'])
-        done = self.answers.get(id, {})
-        boxes = self.drafts.get(id, done.get('boxes', to_boxes(self.proposals[id])))
-    return Sheet(row, self.folder/row['image'], self.proposals[id], boxes, done.get('state'))
+        saved = done['boxes'] if state in ('labelled', 'clean') else to_boxes(self.proposals[id])
+        return Sheet(row, path, self.proposals[id], self.drafts.get(id, saved), state)
 
 # %% ../nbs/16_labeller.ipynb #5fe70846
 @patch
@@ -91,14 +101,15 @@ def draft(self: Labeller,
     "Remember unsaved boxes while somebody looks at another page"
     sheet, row = self.sheet(i), self.rows[i]
     now = to_boxes(from_boxes(boxes, row['width'], row['height']))
-    if now != sheet.boxes: self.drafts[row['id']] = now
+    if now != sheet.boxes and not sheet.error: self.drafts[row['id']] = now
 
 @patch
 def reset(self: Labeller,
     i: int,     # Place in the queue
 )->Sheet:       # The page as the model proposed it
     "Throw away what was drawn and start from the proposals"
-    sheet = self.sheet(i); sheet.boxes = self.drafts[sheet.row['id']] = to_boxes(sheet.proposed)
+    sheet = self.sheet(i)
+    if not sheet.error: sheet.boxes = self.drafts[sheet.row['id']] = to_boxes(sheet.proposed)
     return sheet
 
 # %% ../nbs/16_labeller.ipynb #3ea8c9e2
@@ -106,29 +117,32 @@ def reset(self: Labeller,
 def decide(self: Labeller,
     i: int,                         # Place in the queue
     state: str,                     # One of `STATES`
-    boxes: Sequence[dict] = (),     # Boxes in pixels of the picture, for 'labelled'
+    boxes: Sequence[dict] | None = None, # What is drawn, in pixels of the picture; only 'labelled' saves it, `undo` brings it back
 )->dict[str, int]:                  # What became of the proposals; zeros for a skipped page
     "Keep an answer in the catalogue"
     if state not in STATES: raise AnnotateError(f'Invalid answer {state!r}. Valid: {", ".join(STATES)}')
     sheet, row = self.sheet(i), self.rows[i]
-    final = from_boxes(boxes if state == 'labelled' else (), row['width'], row['height'])
+    if sheet.error and state != 'skipped': raise AnnotateError(f'Page {row["number"]} of {row.get("name") or row["sha256"][:12]} can only be skipped: {sheet.error}')
+    drawn = sheet.boxes if boxes is None else to_boxes(from_boxes(boxes, row['width'], row['height']))
+    final = from_boxes((boxes or ()) if state == 'labelled' else (), row['width'], row['height'])
     if state == 'labelled' and not len(final): state = 'clean'
     counts = dict.fromkeys(COUNTS, 0) if state == 'skipped' else compare(final, sheet.proposed)
     answer = dict(state=state, boxes=to_boxes(final))
     with self.lock:
         if self.answers.get(row['id']) != answer:
-            self.cat.annotate(row['id'], self.who, state, answer['boxes'], counts); self.order.append(row['id'])
+            self.cat.annotate(row['id'], self.who, state, answer['boxes'], counts); self.order.append((row['id'], None if sheet.error else drawn))
         self.answers[row['id']] = answer; self.drafts.pop(row['id'], None)
+        if state == 'skipped' and not sheet.error: self.drafts[row['id']] = drawn   # whoever comes back to it goes on from there
     return counts
 
 # %% ../nbs/16_labeller.ipynb #2d862d56
 @patch
 def undo(self: Labeller) -> int | None:
-    "Take back the last answer and keep its boxes as a draft; the place of its page, None where there is nothing to take back"
+    "Take back the last answer; the page shows what was drawn when it was given. The place of its page, None where there is nothing to take back"
     with self.lock:
         if not self.order: return None
-        id = self.order.pop(); held = self.cat.undo(id, self.who)
-        self.drafts[id] = self.answers.pop(id)['boxes']
+        id, drawn = self.order.pop(); held = self.cat.undo(id, self.who); self.answers.pop(id)
+        if drawn is not None: self.drafts.setdefault(id, drawn)   # what was changed since the answer stays
         if held: self.answers[id] = dict(state=held['state'], boxes=held['boxes'])
     return next(i for i, r in enumerate(self.rows) if r['id'] == id)
 
@@ -148,9 +162,10 @@ def to_component(
 
 def from_component(
     value: dict | None,  # What the component hands back
+    kind: str = 'black', # Of a box that has none yet: it is still being drawn
 )->list[dict]:           # Boxes as the catalogue keeps them, not checked yet
     "The boxes somebody left on the page"
-    return [dict(bbox=[b['xmin'], b['ymin'], b['xmax'], b['ymax']], kind=b['label']) for b in (value or {}).get('boxes') or []]
+    return [dict(bbox=[b['xmin'], b['ymin'], b['xmax'], b['ymax']], kind=b['label'] or kind) for b in (value or {}).get('boxes') or []]
 
 # %% ../nbs/16_labeller.ipynb #d8103a9d
 def _bar(p: dict[str, int]) -> str:
@@ -227,6 +242,7 @@ STYLE: str = '''
 .rl-side .rl-keys { gap: 6px } .rl-side .rl-keys button { min-width: 0 !important; padding: 5px 2px; justify-content: center; font-size: .8rem; white-space: nowrap; color: #fff; border: 0 }
 .rl-bar { height: 8px; border-radius: 4px; background: #e4e4e7; overflow: hidden; margin-bottom: 6px } .rl-bar div { height: 100%; background: #16a34a }
 .rl-side table { width: 100%; font-size: .82rem; border: 0 } .rl-side td { padding: 2px 6px 2px 0 !important; vertical-align: top } .rl-side table, .rl-side tr, .rl-side td { border: 0 !important } kbd { border: 1px solid #bbb; border-radius: 4px; padding: 0 5px; font-size: .8rem; background: #fafafa; color: #333 }
+#rl-page.rl-nothing { display: none } .rl-error { padding: 24px; border: 1px solid #d4d4d8; border-radius: 8px }
 #rl-page button[aria-label^="Rotate"] { display: none } #rl-page .canvas-annotator { background: #fff; box-shadow: 0 0 0 1px #d4d4d8 }
 body.rl-quick #model-box-edit { opacity: 0 !important }
 ''' + '\n'.join(f'#rl-kind-{k} {{ background: rgb{c} }}' for k, c in KIND_COLORS.items())
@@ -250,12 +266,15 @@ def _buttons(gr: Any) -> dict[str, Any]:
 
 # %% ../nbs/16_labeller.ipynb #b2e052cf
 def _annotator(lab: Labeller, i: int, turn: int) -> Any:
-    "The component with one page on it"
+    "The component with one page on it; where its picture can't be read, it stays hidden behind the reason"
+    import gradio as gr
     from gradio_image_annotation import image_annotator
+    sheet = lab.sheet(i)
+    gr.HTML(f'<section class="rl-error" role="alert"><h2>This page can\'t be shown</h2><p>{html.escape(sheet.error)}</p><p><b>Skip · K</b> goes on with the next one.</p></section>', padding=False, visible=bool(sheet.error))
     kinds = sorted(KINDS, key=lambda k: k != lab.kind)             # the first one is that of a new box
-    out = image_annotator(to_component(lab.sheet(i)), label_list=kinds, label_colors=[KIND_COLORS[k] for k in kinds], use_default_label=True, boxes_alpha=.12,
+    out = image_annotator(None if sheet.error else to_component(sheet), label_list=kinds, label_colors=[KIND_COLORS[k] for k in kinds], use_default_label=True, boxes_alpha=.12,
                           box_min_size=3, handle_size=7, box_thickness=2, box_selected_thickness=3, sources=[], image_type='filepath', show_label=False,
-                          show_download_button=False, show_share_button=False, show_clear_button=False, show_remove_button=True, elem_id='rl-page', elem_classes=f'rl-turn-{turn}')
+                          show_download_button=False, show_share_button=False, show_clear_button=False, show_remove_button=True, elem_id='rl-page', elem_classes=[f'rl-turn-{turn}', *['rl-nothing'] * bool(sheet.error)])
     out.preprocess_image = lambda image: None                      # the picture that comes back with each event is not needed
     return out
 
@@ -284,8 +303,10 @@ def labelling_page(
     if not len(lab): raise AnnotateError('There are no pages to label: all that were asked for have an answer (`--again` offers those of others once more, to compare), or the catalogue has none with a picture (`redaction data pages` draws them)')
     told = lambda i, n: ((i, n), f'<div id="rl-turn" data-turn="{n}">{beside(lab, i)}</div>')
     def go(name, i, value, turn):
-        try: return told(lab.act(name, i, from_component(value)), turn[1] + 1)
+        try: return told(lab.act(name, i, from_component(value, lab.kind)), turn[1] + 1)
         except RedactionError as e: gr.Warning(str(e)); return told(*turn)
+    def keep(made_for, value, turn):
+        if tuple(turn) == tuple(made_for) and value: lab.draft(made_for[0], from_component(value, lab.kind))   # a change that comes after its answer is late
     with gr.Blocks(title='Label redactions', fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         turn = gr.State()                                          # place in the queue, and a count that makes every turn a new one
         with gr.Row():
@@ -296,6 +317,7 @@ def labelling_page(
                 def show(now):
                     if now is None: return
                     i, n = now; page = _annotator(lab, i, n)
+                    page.change(partial(keep, now), [page, turn], None, show_progress='hidden', api_visibility='private')
                     for name, b in buttons.items():
                         b.click(lambda value, turn, name=name, i=i: go(name, i, value, turn), [page, turn], [turn, side], show_progress='hidden', api_visibility='private')
         demo.load(lambda: told(lab.first(), 0), None, [turn, side], show_progress='hidden', api_visibility='private')

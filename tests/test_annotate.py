@@ -36,6 +36,7 @@ class Tool:
     def settle(self):
         "Wait until the page of this turn is drawn"
         self.page.wait_for_function("""() => { const t = document.querySelector('#rl-turn')?.dataset.turn, c = document.querySelector(`#rl-page.rl-turn-${t} canvas`);
+            if (document.querySelector(`#rl-page.rl-nothing.rl-turn-${t}`)) return true;
             return c && c.height > 200 && c.getContext('2d').getImageData(c.width >> 1, c.height >> 1, 1, 1).data[3] > 0 }""", timeout=60_000)
 
     def frame(self):
@@ -164,3 +165,25 @@ def test_impatient(tool):
     assert all(r['boxes'] == tool.lab.sheet(r['number'] - 1).boxes and r['moved'] == r['added'] == 0 for r in rows) and rows
     i = tool.row['number'] - 1; n = len(tool.lab.sheet(i).boxes); tool.draw((100, 1500, 300, 1520)); tool.press('ArrowLeft'); tool.press('ArrowRight')
     assert len(tool.lab.sheet(i).boxes) == n + 1 and len(tool.lab.cat.labels()) == len(rows) and not tool.errors
+
+
+def test_undo_brings_back_what_was_drawn(tool):
+    "No redaction or skip pressed by mistake, and the page loaded again: nothing that was drawn is lost"
+    n = len(tool.lab.sheet(0).boxes)
+    tool.draw((200, 1400, 420, 1418)); tool.page.wait_for_timeout(1500); tool.open()
+    assert (tool.row['number'], len(tool.lab.sheet(0).boxes)) == (1, n + 1)
+    for key in 'nk': tool.press(key); tool.press('u'); assert len(tool.lab.sheet(0).boxes) == n + 1
+    tool.press('k'); tool.press('ArrowLeft'); assert 'Skipped' in tool.state
+    tool.press('s'); row, = tool.lab.cat.labels(); assert len(row['boxes']) == n + 1 and row['added'] == 1 and not tool.errors
+
+
+def test_unreadable_picture(tool):
+    "A damaged picture says so, is passed over with a key, and spoils no other page's answer"
+    tool.press('s'); saved, = tool.lab.cat.labels()
+    (tool.lab.folder/'3.png').write_bytes(b'no picture'); tool.press('s')
+    assert 'not one that can be read' in tool.page.inner_text('.rl-error') and 'page 3' in tool.page.inner_text('.rl-page')
+    tool.page.keyboard.press('s'); tool.page.wait_for_selector('text=can only be skipped')
+    tool.page.reload(); tool.settle(); assert 'page 3' in tool.page.inner_text('.rl-page')
+    tool.press('k'); assert tool.lab.progress() == dict(pages=3, answered=3, labelled=2, clean=0, skipped=1)
+    tool.press('ArrowLeft'); tool.press('ArrowLeft')
+    assert tool.row['number'] == 1 and tool.lab.cat.labels()[0] == saved and not tool.errors
