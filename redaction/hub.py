@@ -17,7 +17,8 @@ from .predict import load_package
 # %% ../nbs/43_hub.ipynb #9afc541a
 PREFIX = 'hub:'                                                      # What a model on the Hub begins with
 FILES: tuple[str, ...] = ('model.json', 'model.onnx', 'judge.json', 'README.md') # All that a package may hold
-_NAME = re.compile(r'hub:(\w[\w.-]{0,95}/\w[\w.-]{0,95})@(\w[\w.-]*(?:/\w[\w.-]*)*)', re.ASCII)
+_REPO = r'\w[\w.-]{0,95}/\w[\w.-]{0,95}'
+_NAME = re.compile(rf'hub:({_REPO})@(\w[\w.-]*(?:/\w[\w.-]*)*)', re.ASCII)
 
 class HubError(ModelError):
     "The Hub has no such model, can't be reached, or refuses"
@@ -27,9 +28,14 @@ def hub_name(
     name: str,          # Such as `hub:OWNER/NAME@v1.0.0`
 )->tuple[str, str]:     # `OWNER/NAME`, and the revision: a tag, a branch or a commit's hash
     "Take the name of a model on the Hub apart"
-    m = _NAME.fullmatch(str(name))
+    name = str(name); m = _NAME.fullmatch(name)
     if not m or '..' in name or '--' in m[1]: raise HubError(f'{name}: not the name of a model on the Hub; it reads {PREFIX}OWNER/NAME@REVISION, where the revision is a tag, a branch or a commit')
     return m[1], m[2]
+
+def _own(repo_id: str) -> str:
+    "A repository with its owner; without one the Hub would take whoever is logged in for the owner"
+    if not re.fullmatch(_REPO, repo_id, re.ASCII) or '..' in repo_id or '--' in repo_id: raise HubError(f'{repo_id}: not the name of a repository; it reads OWNER/NAME')
+    return repo_id
 
 # %% ../nbs/43_hub.ipynb #47e49f25
 def _reason(e: Exception) -> str:
@@ -81,7 +87,7 @@ def plan(
     "Compare files with a repository, which may not exist yet"
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
-    with _asking(repo_id):
+    with _asking(_own(repo_id)):
         try: there = {f.path: f for f in HfApi(endpoint=endpoint, token=token).list_repo_tree(repo_id, recursive=True, repo_type=repo_type) if hasattr(f, 'size')}
         except RepositoryNotFoundError: there = {}
     out = [Change(p, 'new' if p not in there else 'same' if _same(there[p], f) else 'changed', f.stat().st_size) for p, f in files.items()]

@@ -326,6 +326,15 @@ def model(self: Service) -> dict[str, Any]:
                 beside=beside, canary_share=self.rollout.share, limits={k: self.settings[k] for k in ('max_bytes', 'max_pages', 'max_pixels', 'seconds')})
 
 @patch
+def threshold(self: Service,
+    model: str,        # Who answered, as `Document.model` says
+)->float:              # That model's own threshold; the current one's where it has left meanwhile
+    "From which score on a box counts"
+    running = [m for r in ROLES if (m := self.rollout.get(r))]
+    if not running: raise Starting(self.why)
+    return float(next((m for m in running if m.package.name == model), running[0]).package.about['threshold'])
+
+@patch
 def swap(self: Service,
     model: str | Path,       # Folder of a package
     role: str = 'current',   # Or `'canary'`, `'shadow'`

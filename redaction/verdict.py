@@ -91,7 +91,7 @@ WHAT_TO_DO: dict[str, tuple[str, str]] = dict(     # Of an error's `code`: what 
     busy=('Many people are using this page right now', 'Wait a moment and try again.'), overloaded=('Many people are using this page right now', 'Wait a moment and try again.'),
     starting=('The page is just starting', 'Wait a few seconds and try again.'), cancelled=('Stopped', 'Nothing was kept. Choose another document whenever you like.'),
     no_classifier=('There is no page classifier here', 'This installation finds redactions, but does not sort pages. The first tab works without it.'),
-    no_page=('There is no such page', 'Choose a page number that the document has.'), forgotten=('The document is gone', 'It is deleted after a while. Upload it again to go on.'),
+    no_page=('There is no such page', 'Choose a page number that the document has.'), no_document=('No document is chosen', 'Choose one in the first tab.'), forgotten=('The document is gone', 'It is deleted after a while. Upload it again to go on.'),
 )
 
 def error_card(
@@ -116,12 +116,13 @@ def _says(page: Page, i: int) -> str:
 def overlay(
     page: Page,          # With its redactions
     size: float = .016,  # Height of the scores, as a share of the page's width
+    numbered: bool = False, # Say each box's number too
 )->Html:                 # SVG of the page's shape
     "The boxes of a page, coloured by kind, with their scores"
     fs, out = size * page.width, []
     for i, ((x0, y0, x1, y1), k, s) in enumerate(zip(page.detections.xyxy, page.detections.kind, page.detections.score)):
         low = y0 < 1.4 * fs; y = y1 + fs * 1.1 if low else y0 - fs * .35
-        out.append(f'<g style="--c:{css_color(k)}"><title>{esc(_says(page, i))}</title><rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}"/><text x="{x0:.1f}" y="{y:.1f}" font-size="{fs:.1f}">{s:.2f}</text></g>')
+        out.append(f'<g style="--c:{css_color(k)}"><title>{esc(_says(page, i))}</title><rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}"/><text x="{x0:.1f}" y="{y:.1f}" font-size="{fs:.1f}">{f"{i + 1} · " * numbered}{s:.2f}</text></g>')
     return Html(f'<svg class="rd-boxes" viewBox="0 0 {page.width:.1f} {page.height:.1f}" preserveAspectRatio="none" role="img" aria-label="{esc(count(len(out), "redaction"))}">{"".join(out)}</svg>')
 
 def page_view(
@@ -129,9 +130,11 @@ def page_view(
     address: str,    # Of its picture
     size: float = .016, # Height of the scores, as a share of the page's width
     lazy: bool = False, # Fetch the picture only when it comes into sight
+    numbered: bool = False, # Say each box's number too
+    more: Html = Html(), # To be drawn over the page
 )->Html:
     "A page's picture with its boxes"
-    return Html(f'<div class="rd-page" style="aspect-ratio:{page.width:.1f}/{page.height:.1f}"><img src="{esc(address)}" alt="Page {page.number}" {"loading=lazy " if lazy else ""}decoding="async">{overlay(page, size)}</div>')
+    return Html(f'<div class="rd-page" style="aspect-ratio:{page.width:.1f}/{page.height:.1f}"><img src="{esc(address)}" alt="Page {page.number}" {"loading=lazy " if lazy else ""}decoding="async">{overlay(page, size, numbered)}{esc(more)}</div>')
 
 # %% ../nbs/42_verdict.ipynb #95768cf6
 def gallery(

@@ -6,14 +6,14 @@
 __all__ = ['Web', 'draw', 'draw_page', 'drawn_boxes', 'make_page', 'add_page', 'serve_page']
 
 # %% ../nbs/42_web.ipynb #3ccd2cb8
-import asyncio, hmac, io, math, os, tempfile, threading
+import asyncio, hmac, io, math, os, secrets, tempfile, threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
 from .core import EncryptedDocumentError, RedactionError, parse_json
-from .desk import SIDES, Desk, Look, NoConsent, Side, add_files, keep_feedback, look_at, picture, web_settings
+from .desk import SIDES, Desk, Look, NoConsent, NoDocument, Side, add_files, keep_feedback, look_at, picture, web_settings
 from .gateway import plain_name
 from .limits import NoClassifier
 from .report_parts import Html, count, esc
@@ -35,12 +35,23 @@ class Web:
     stops: dict[str, threading.Event] = field(default_factory=dict) # By session, while it waits for an answer
     keys: dict[str, str] = field(default_factory=dict) # By session, of the document it looks at
 
-    def begin(self, session: str) -> threading.Event: self.stops[session] = e = threading.Event(); return e
+    lock: Any = field(default_factory=threading.RLock, repr=False)
+
+    def begin(self, session: str) -> threading.Event:
+        "A session waits for something; whatever it waited for before is given up"
+        with self.lock: self.stop(session); self.stops[session] = e = threading.Event(); return e
+    def ended(self, session: str, e: threading.Event) -> bool:
+        "It is there. Whether anybody still waits for it: false after something newer, and where the session has left"
+        with self.lock: return self.stops.get(session) is e and bool(self.stops.pop(session))
     def stop(self, session: str) -> None:
         if e := self.stops.get(session): e.set()
+    def keep(self, session: str, look: Look) -> str:
+        "Lay a document on the desk in the place of the session's last one; its key"
+        with self.lock: self.desk.forget(self.keys.pop(session, None)); self.keys[session] = key = self.desk.put(look); return key
     def leave(self, session: str) -> None:
-        for s in (session, f'{session} leaks'): self.stop(s)
-        self.desk.forget(self.keys.pop(session, None))
+        with self.lock:
+            for s in (session, f'{session} leaks'): self.stop(s); self.stops.pop(s, None)
+            self.desk.forget(self.keys.pop(session, None))
 
 # %% ../nbs/42_web.ipynb #eda2faf1
 def _address(key: str, side: int) -> Callable[[int], str]: return lambda n: f'look/{key}/{n}.jpg?side={side}'
@@ -68,10 +79,13 @@ def draw_page(
     key: str,          # Of the look
     threshold: float,  # Boxes scored lower are left out
     number: int,       # Of the page
+    missed: Sequence[tuple[float, ...]] = (), # Boxes that somebody drew on it, as shares of the page
 )->tuple[Html, list[tuple[str, int]]]: # The page, and its boxes by name and number for the feedback
     "One page, large"
     p = at_threshold(look.document, threshold).pages[min(max(1, int(number)), len(look.document)) - 1]; n = len(p.detections)
-    view = f'<div class="rd-large" tabindex="0" role="region" aria-label="Page {p.number}, large">{page_view(p, _address(key, SIDES[1])(p.number), .012)}</div>'
+    drawn = Html(''.join(f'<i class="rd-missed" style="left:{100 * x0:.2f}%;top:{100 * y0:.2f}%;width:{100 * (x1 - x0):.2f}%;height:{100 * (y1 - y0):.2f}%"></i>' for x0, y0, x1, y1 in missed))
+    view = (f'<div class="rd-large" data-turn="{secrets.token_hex(4)}" tabindex="0" role="region" aria-label="Page {p.number}, large">'   # new each time, else Gradio leaves what the browser drew on it
+            f'{page_view(p, _address(key, SIDES[1])(p.number), .012, numbered=True, more=drawn)}</div>')
     return Html(f'<p class="rd-quiet">Page {p.number} of {len(look.document)}: {esc(count(n, "redaction"))}</p>{view}'), [(f'{i + 1}: {p.detections.kind[i]}, {p.detections.score[i]:.2f}', i + 1) for i in range(n)]
 
 # %% ../nbs/42_web.ipynb #b24a7086
@@ -85,16 +99,16 @@ def drawn_boxes(
     return [tuple(map(float, b)) for b in found if good(b)][:50] if isinstance(found, list) else []
 
 # %% ../nbs/42_web.ipynb #7ddd810e
-def _read(web: Web, source: str | None, old: str | None, password: str, session: str, progress: Callable) -> tuple[str | None, Look | RedactionError]:
-    "Look at an upload; its key, and what came of it"
-    web.desk.forget(old)
-    if not source: return None, NoConsent('choose a document first')
+def _read(web: Web, source: str | None, old: str | None, password: str, session: str, progress: Callable) -> tuple[str | None, Look | RedactionError | None]:
+    "Look at an upload; its key, and what came of it: None where nobody waits for it any more"
+    mine = web.begin(session); web.desk.forget(old)
+    if not source: return None, NoDocument('choose a document first') if web.ended(session, mine) else None
     told = lambda e: progress((e['page'], e['pages']), desc=f"Page {e['page']} of {e['pages']}", unit='pages')
-    try: data, name = take(source, web.samples, keep=True); look = look_at(web.service, web.side, data, name, web.cfg, password, told, web.begin(session))
-    except RedactionError as e: return None, e
-    finally: web.stops.pop(session, None)
-    key = web.keys[session] = web.desk.put(look)
-    return key, look
+    try: data, name = take(source, web.samples, keep=True); got = look_at(web.service, web.side, data, name, web.cfg, password, told, mine)
+    except RedactionError as e: got = e
+    with web.lock:
+        if not web.ended(session, mine): return None, None
+        return web.keep(session, got) if isinstance(got, Look) else None, got
 
 def _first(look: Look) -> int:
     "The page to open first: the one with most to see"
@@ -105,9 +119,11 @@ def _title(text: str, more: str = '') -> Any:
     return gr.HTML(f'<div class="rd-title"><h3>{esc(text)}</h3><p>{esc(more)}</p></div>')
 
 # %% ../nbs/42_web.ipynb #bf5104ac
+def _up_to(web: Web) -> str: return f", up to {web.service.settings['max_bytes'] / 1e6:,.0f} MB"
+
 def _upload_part(gr: Any, web: Web) -> dict[str, Any]:
     "Where a document is chosen, and where its verdict appears"
-    c = dict(file=gr.File(label='Your document: a PDF or a picture', height=140, elem_id='rd-upload'))
+    c = dict(file=gr.File(label=f'A PDF or a picture{_up_to(web)}', height=140, elem_id='rd-upload'))
     if web.samples:
         with gr.Row():
             c['samples'] = [gr.Button(f'Try an example: {p.stem.replace("_", " ")}', size='sm', min_width=120, elem_classes='rd-sample') for p in web.samples]
@@ -147,11 +163,12 @@ def _rest_part(gr: Any) -> dict[str, Any]:
     _title('Take it with you', 'With the boxes that are shown now.'); return dict(table=table, files=gr.HTML(elem_id='rd-files'))
 
 # %% ../nbs/42_web.ipynb #e986da23
-_DRAWN, _PAGE = ('verdict', 'shown', 'gallery', 'chart', 'table', 'files'), ('view', 'wrong', 'missed')
+_DRAWN, _PAGE = ('verdict', 'shown', 'gallery', 'chart', 'table', 'files'), ('view', 'wrong', 'missed', 'thanks')
 
-def _show_page(gr: Any, look: Look, key: str, threshold: float, number: float) -> dict[str, Any]:
-    view, boxes = draw_page(look, key, threshold, int(number))
-    return dict(view=view, wrong=gr.update(choices=boxes, value=[]), missed='')
+def _show_page(gr: Any, look: Look, key: str, threshold: float, number: float, missed: str = '') -> dict[str, Any]:
+    "A page, and a correction of it that is empty but for boxes that were drawn on it before"
+    view, boxes = draw_page(look, key, threshold, int(number), drawn_boxes(missed))
+    return dict(view=view, wrong=gr.update(choices=boxes, value=[]), missed=missed or '', thanks='')
 
 def _answer(gr: Any, web: Web, key: str | None, got: Look | RedactionError, name: str) -> dict[str, Any]:
     "All components that change when a document was looked at"
@@ -161,47 +178,48 @@ def _answer(gr: Any, web: Web, key: str | None, got: Look | RedactionError, name
         return done | dict(verdict=error_card(got, name), results=gr.update(visible=False), locked=gr.update(visible=locked)) | ({} if locked else dict(file=None))
     n, first = len(got.document), _first(got); t = min(.95, max(web.cfg['look_at'], round(got.threshold, 2)))
     drawn = dict(zip(_DRAWN, draw(got, key, t, True, web.cfg['gallery'])))
-    return done | drawn | _show_page(gr, got, key, t, first) | dict(results=gr.update(visible=True), locked=gr.update(visible=False), file=None, threshold=t, which='Pages with redactions', number=gr.update(maximum=max(2, n), value=first, visible=n > 1), thanks='')
+    return done | drawn | _show_page(gr, got, key, t, first) | dict(results=gr.update(visible=True), locked=gr.update(visible=False), file=None, threshold=t, which='Pages with redactions', number=gr.update(maximum=max(2, n), value=first, visible=n > 1))
 
 def _wire_upload(gr: Any, web: Web, c: dict[str, Any], results: Any, key: Any) -> None:
     "What choosing a document does"
     wait = '<section class="rd-card" id="rd-wait"><p class="rd-hidden" role="status">Reading your document</p></section>'
-    c = c | dict(results=results, key=key); outs = [c[k] for k in ('key', 'cancel', 'password', 'locked', 'file', 'results', 'threshold', 'which', 'number', 'thanks', *_DRAWN, *_PAGE)]
+    c = c | dict(results=results, key=key); outs = [c[k] for k in ('key', 'cancel', 'password', 'locked', 'file', 'results', 'threshold', 'which', 'number', *_DRAWN, *_PAGE)]
     def begin(): return {c['verdict']: wait, c['cancel']: gr.update(visible=True), results: gr.update(visible=False)}
     def look(source, old, password, request: gr.Request, progress=gr.Progress()):
         kept, got = _read(web, source, old, password, request.session_hash, progress)
         if source and not isinstance(got, EncryptedDocumentError): drop(source)  # a sample is no upload, and stays
+        if got is None: return gr.skip()
         return {c[k]: v for k, v in _answer(gr, web, kept, got, plain_name(Path(source).name) if source else '').items()}
-    quick = dict(outputs=[c['verdict'], c['cancel'], results], queue=False, show_progress='hidden', api_visibility='private')
-    long = dict(outputs=outs, show_progress_on=c['verdict'], api_visibility='private', concurrency_limit=web.service.gate.most + web.service.gate.queue)
+    quick = dict(outputs=[c['verdict'], c['cancel'], results], queue=False, show_progress='hidden', api_visibility='private', trigger_mode='multiple')
+    long = dict(outputs=outs, show_progress_on=c['verdict'], api_visibility='private', trigger_mode='multiple', concurrency_limit=web.service.gate.most + web.service.gate.queue)
     for event in (c['file'].upload, c['again'].click): event(begin, None, **quick).then(look, [c['file'], key, c['password']], **long)
     c['password'].submit(begin, None, **quick).then(look, [c['file'], key, c['password']], **long)
     for path, button in zip(web.samples, c.get('samples', ())):
         def example(old, request: gr.Request, progress=gr.Progress(), path=path): return look(str(path), old, '', request, progress)
         button.click(begin, None, **quick).then(example, key, **long)
     def cancel(request: gr.Request): web.stop(request.session_hash)
-    c['cancel'].click(cancel, None, None, queue=False, api_visibility='private')
+    for event in (c['cancel'].click, c['file'].clear): event(cancel, None, None, queue=False, api_visibility='private')
 
 # %% ../nbs/42_web.ipynb #d685b991
 def _wire_results(gr: Any, web: Web, c: dict[str, Any], key: Any) -> None:
     "What the slider, the pages and the table do"
     how = dict(show_progress='hidden', trigger_mode='always_last', api_visibility='private', concurrency_limit=None)
     page_outs = [c[k] for k in _PAGE]
-    def change(key, threshold, which, number):
+    def change(key, threshold, which, number, missed):
         try: look = web.desk.get(key)
         except RedactionError as e: return {c['verdict']: error_card(e)}
-        drawn = dict(zip(_DRAWN, draw(look, key, threshold, which != 'All pages', web.cfg['gallery']))) | _show_page(gr, look, key, threshold, number)
+        drawn = dict(zip(_DRAWN, draw(look, key, threshold, which != 'All pages', web.cfg['gallery']))) | _show_page(gr, look, key, threshold, number, missed)
         return {c[k]: v for k, v in drawn.items()}
-    def turn(key, threshold, number):
-        try: return {c[k]: v for k, v in _show_page(gr, web.desk.get(key), key, threshold, number).items()}
+    def turn(key, threshold, number, missed=''):
+        try: return {c[k]: v for k, v in _show_page(gr, web.desk.get(key), key, threshold, number, missed).items()}
         except RedactionError as e: return {c['view']: error_card(e)}
-    def choose(key, threshold, event: gr.EventData):
+    def choose(key, threshold, at, missed, event: gr.EventData):
         number = event.page if isinstance(getattr(event, 'page', None), int) else 1
-        return turn(key, threshold, number) | {c['number']: number}
-    for part in (c['threshold'], c['which']): part.input(change, [key, c['threshold'], c['which'], c['number']], [c[k] for k in (*_DRAWN, *_PAGE)], **how)
+        return turn(key, threshold, number, missed if number == at else '') | {c['number']: number}
+    for part in (c['threshold'], c['which']): part.input(change, [key, *(c[k] for k in ('threshold', 'which', 'number', 'missed'))], [c[k] for k in (*_DRAWN, *_PAGE)], **how)
     c['number'].input(turn, [key, c['threshold'], c['number']], page_outs, **how)
     for part in (c['gallery'], c['chart'], c['table']):
-        part.click(choose, [key, c['threshold']], [*page_outs, c['number']], **how).then(None, js="() => document.querySelector('#rd-number, #rd-view')?.scrollIntoView({behavior: 'smooth'})", api_visibility='private')
+        part.click(choose, [key, *(c[k] for k in ('threshold', 'number', 'missed'))], [*page_outs, c['number']], **how).then(None, js="() => document.querySelector('#rd-number, #rd-view')?.scrollIntoView({behavior: 'smooth'})", api_visibility='private')
     c['zoom'].input(None, c['zoom'], None, js="z => { document.documentElement.style.setProperty('--rd-zoom', z) }", api_visibility='private')
 
 def _wire_feedback(gr: Any, web: Web, c: dict[str, Any], key: Any) -> None:
@@ -210,41 +228,48 @@ def _wire_feedback(gr: Any, web: Web, c: dict[str, Any], key: Any) -> None:
         try:
             if not consent or not web.cfg['feedback']: raise NoConsent('tick the box above if you agree; without it nothing is stored')
             from PIL import Image
+            boxes = drawn_boxes(missed)
+            if not (wrong or boxes or note.strip()): raise NoConsent('choose the boxes that are none, draw what is missed, or write a sentence')
             look, out = web.desk.get(key), io.BytesIO(); Image.open(io.BytesIO(picture(web.service, look, int(number), SIDES[1]))).save(out, 'PNG')
-            keep_feedback(web.cfg['feedback'], look, int(number), out.getvalue(), threshold, consent, wrong, drawn_boxes(missed), note, web.cfg['feedback_most'])
+            keep_feedback(web.cfg['feedback'], look, int(number), out.getvalue(), threshold, consent, wrong, boxes, note, web.cfg['feedback_most'])
         except RedactionError as e: return {c['thanks']: f'<p role="alert">Not sent: {esc(e)}</p>'}
-        return {c['thanks']: '<p role="status">Thank you. This page and your correction are stored.</p>', c['consent']: False, c['wrong']: [], c['missed']: '', c['note']: ''}
-    c['send'].click(send, [key, *(c[k] for k in ('threshold', 'number', 'wrong', 'missed', 'note', 'consent'))], [c[k] for k in ('thanks', 'consent', 'wrong', 'missed', 'note')], api_visibility='private')
+        fresh = _show_page(gr, look, key, threshold, number) | dict(thanks='<p role="status">Thank you. This page and your correction are stored.</p>', consent=False, note='')
+        return {c[k]: v for k, v in fresh.items()}
+    c['send'].click(send, [key, *(c[k] for k in ('threshold', 'number', 'wrong', 'missed', 'note', 'consent'))], [c[k] for k in (*_PAGE, 'consent', 'note')], api_visibility='private')
 
 # %% ../nbs/42_web.ipynb #fbaf8ac3
 def _classify_tab(gr: Any, web: Web) -> None:
     gr.HTML('<p>Is this a page with redactions, and of which sort? Upload a picture of one page, or a PDF and say which page.</p>')
     no = '' if web.service._classifier else error_card(NoClassifier(''))
-    file, number, out = gr.File(label='A page: a picture or a PDF', height=140, elem_id='rd-class-upload'), gr.Number(1, label='Page of a PDF', precision=0, minimum=1), gr.HTML(no, elem_id='rd-class')
+    file, number, out = gr.File(label=f'A picture or a PDF{_up_to(web)}', height=140, elem_id='rd-class-upload'), gr.Number(1, label='Page of a PDF', precision=0), gr.HTML(no, elem_id='rd-class')
     def sort(source, page):
         name = ''
-        try: data, name = take(source); return class_card(web.service.classify(data, int(page or 1), name)), None
+        try: data, name = take(source); return class_card(web.service.classify(data, int(1 if page is None else page), name)), None
         except RedactionError as e: return error_card(e, name, 'Look at it in the first tab, which asks for its password.'), None
-    file.upload(sort, [file, number], [out, file], show_progress_on=out, api_visibility='private', concurrency_limit=4)
+    file.upload(sort, [file, number], [out, file], show_progress_on=out, api_visibility='private', concurrency_limit=4, trigger_mode='multiple')
 
 def _leak_tab(gr: Any, web: Web, key: Any, threshold: Any) -> None:
     from redaction.leaks import ADVICE
     gr.HTML('<p>A black box drawn over text often leaves the text in the file, where copy and paste brings it back. Check a PDF before you publish it. Pictures have no text that could leak.</p>')
-    file, again, out = gr.File(label='A PDF to check', height=140, elem_id='rd-leak-upload'), gr.Button('Check the document of the first tab', size='sm', elem_id='rd-leak-same'), gr.HTML(elem_id='rd-leaks')
+    file, again, out = gr.File(label=f'A PDF{_up_to(web)}', height=140, elem_id='rd-leak-upload'), gr.Button('Check the document of the first tab', size='sm', elem_id='rd-leak-same'), gr.HTML(elem_id='rd-leaks')
     def check(look: Look, t: float, progress, session: str):
-        name = f'{session} leaks'
-        try: found = web.side('leaks', look, t, lambda n: progress((n, len(look.document)), desc=f'Page {n} of {len(look.document)}', unit='pages'), web.begin(name))
-        finally: web.stops.pop(name, None)
-        return leak_card(look.name, found.leaks, ADVICE, found.notes)
+        name = f'{session} leaks'; mine = web.begin(name)
+        try: found = web.side('leaks', look, t, lambda n: progress((n, len(look.document)), desc=f'Page {n} of {len(look.document)}', unit='pages'), mine)
+        except RedactionError:
+            if not web.ended(name, mine): return gr.skip()
+            raise
+        return leak_card(look.name, found.leaks, ADVICE, found.notes) if web.ended(name, mine) else gr.skip()
     def upload(source, request: gr.Request, progress=gr.Progress()):
         name = ''
         try: data, name = take(source); look = look_at(web.service, None, data, name, web.cfg); return check(look, look.threshold, progress, request.session_hash), None
         except RedactionError as e: return error_card(e, name, 'Open it in the first tab, which asks for its password. Then come back, and check the document of the first tab.'), None
     def same(key, t, request: gr.Request, progress=gr.Progress()):
-        try: return check(web.desk.get(key), t, progress, request.session_hash)
+        try:
+            if not key: raise NoDocument('choose a document in the first tab, then come back')
+            return check(web.desk.get(key), t, progress, request.session_hash)
         except RedactionError as e: return error_card(e)
     how = dict(show_progress_on=out, api_visibility='private', concurrency_limit=8)
-    file.upload(upload, file, [out, file], **how); again.click(same, [key, threshold], out, **how)
+    file.upload(upload, file, [out, file], **how, trigger_mode='multiple'); again.click(same, [key, threshold], out, **how)
 
 # %% ../nbs/42_web.ipynb #eddc7a9c
 def _client_endpoint(gr: Any, web: Web) -> None:
@@ -268,7 +293,7 @@ def make_page(
         try: return explanation(web.service.model())
         except RedactionError as e: return f'{HOW}\n\nThe figures of the model are not there yet: {esc(e)}'
     with gr.Blocks(title='What has been blacked out?', analytics_enabled=False) as page:
-        key = gr.State(time_to_live=web.cfg['keep_seconds'], delete_callback=web.desk.forget)
+        key = gr.State(delete_callback=web.desk.forget)             # how long a document stays is the desk's matter: there each click counts
         gr.HTML(hero(web.cfg))
         with gr.Tabs():
             with gr.Tab('Find redactions', id='find'):

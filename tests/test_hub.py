@@ -59,6 +59,14 @@ def test_detect_with_a_model_from_the_hub(server, pushed, env, redaction, letter
         assert r.status != 0 and words in ' '.join(r.err.split()) and 'Traceback' not in r.err
 
 
+def test_space_of_a_model_from_the_hub(env, redaction, tmp_path):
+    "By command: the Space names the model, and a repository without an owner is refused before the Hub is asked"
+    r = redaction('space', 'build', tmp_path/'space', '--model', NAME, **env); assert r.status == 0, r.err
+    assert f'model = {NAME}' in (tmp_path/'space'/'settings.ini').read_text()
+    r = redaction('space', 'push', 'jane', '--folder', tmp_path/'space', '--send', **env)
+    assert r.status == 2 and 'it reads OWNER/NAME' in ' '.join(r.err.split())
+
+
 def test_wrong_checksum(server, pushed, env, redaction, letter):
     "Bytes that are not the model's are refused, and nothing is reported with them"
     oid, good = sha256(PACKAGE/'model.onnx'), (PACKAGE/'model.onnx').read_bytes()

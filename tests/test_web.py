@@ -127,12 +127,15 @@ def test_phone(tab):
     unnamed = page.evaluate("""() => [...document.querySelectorAll('button, input, textarea, [role=img], img')].filter(e => e.checkVisibility() && e.type !== 'file'
         && !(e.getAttribute('aria-label') || e.getAttribute('alt') || e.innerText?.trim() || e.title || e.labels?.length || e.closest('label')?.innerText.trim() || e.querySelector('svg title, [alt]'))).map(e => e.outerHTML.slice(0, 120))""")
     assert not unnamed
+    lower = lambda q: page.locator(q).last.bounding_box()
+    number, card = lower('#rd-chart .rd-columns span'), lower('#rd-chart .rd-chart'); assert number['y'] + number['height'] <= card['y'] + card['height']
     shot(page, 'phone')
 
 
 def test_other_tabs(tab):
     "A page is sorted, a leak is shown as text and not as HTML, and the figures of the model are there"
     page = tab()
+    page.get_by_role('tab', name='Text that leaks').click(); page.click('#rd-leak-same'); said(page, 'Choose a document in the first tab', '#rd-leaks')
     page.get_by_role('tab', name='Kind of page').click(); upload(page, LETTER, '#rd-class-upload'); said(page, 'Most likely: clean', '#rd-class')
     page.get_by_role('tab', name='Text that leaks').click(); upload(page, FILES/'leaks/path.leak.pdf', '#rd-leak-upload')
     assert 'Anna Smit' in said(page, 'can still be read', '#rd-leaks')
@@ -148,10 +151,17 @@ def test_feedback(server, tab):
     x, y = box['x'] + .3 * box['width'], max(box['y'], 0) + 120
     page.mouse.move(x, y); page.mouse.down(); page.mouse.move(x + 40, y + 20); page.mouse.move(x + 80, y + 40); page.mouse.up()
     page.click('#rd-send'); said(page, 'tick the box', '#rd-thanks'); assert not kept.exists()
+    dashed, field = page.locator('#rd-view .rd-missed'), page.locator('#rd-missed textarea, #rd-missed input')
+    page.fill('#rd-threshold input[type=number]', '0.3'); page.press('#rd-threshold input[type=number]', 'Enter'); page.wait_for_function("() => !document.querySelector('#rd-wrong input:checked')")
+    page.wait_for_timeout(300); assert dashed.count() == len(json.loads(field.input_value())) == 1       # what was drawn stays, on the screen and in what is sent
+    page.locator('#rd-wrong input').first.check()
     page.locator('#rd-consent input').check(); page.click('#rd-send'); said(page, 'Thank you', '#rd-thanks')
     about, picture = json.loads(next(kept.glob('*.json')).read_text()), next(kept.glob('*.png'))
     (x0, y0, x1, y1), = about['missed']
     assert about['wrong'] == [1] and abs((x1 - x0) / about['width'] - 80 / box['width']) < .01 and picture.stat().st_size > 10_000 and 'letter' not in json.dumps(about)
+    assert dashed.count() == 0 and not field.input_value()
+    page.locator('#rd-consent input').check(); page.click('#rd-send'); said(page, 'draw what is missed', '#rd-thanks'); assert len(list(kept.glob('*.json'))) == 1   # nothing to correct
+    page.locator('.rd-tile').last.click(); page.wait_for_function("() => !document.querySelector('#rd-thanks').innerText.trim()")
 
 
 def test_cancel_and_client(server, tab, twelve):
@@ -161,6 +171,24 @@ def test_cancel_and_client(server, tab, twelve):
     client = Client(server.url, verbose=False)
     got = client.predict(handle_file(LETTER), None, api_name='/detect'); client.close()
     assert got['pages'] == server.detect(LETTER).json()['pages']
+
+
+def test_the_later_choice_counts(server, tab, twelve):
+    "A second document while the first is being read: the second is shown, and nothing is kept of the first; neither is anything of one that was taken back"
+    page = tab(); upload(page, twelve); page.wait_for_selector('#rd-wait'); page.click('.rd-sample')
+    verdict = said(page, 'redactions on'); assert 'letter.pdf' in verdict
+    page.wait_for_timeout(3000); assert page.inner_text('#rd-verdict') == verdict and ' of 2:' in page.inner_text('#rd-view')
+    assert not [p for p in server.files if p.stat().st_size]
+    upload(page, twelve); page.wait_for_selector('#rd-wait'); page.get_by_label('Clear').first.click(); said(page, 'Stopped')
+
+
+def test_out_of_range(tab):
+    "A number typed outside a slider's range counts as its nearest end; nothing ends in an error"
+    page = tab(); page.click('.rd-sample'); verdict = said(page, 'redactions on')
+    def type(where, value): page.fill(f'{where} input[type=number]', value); page.press(f'{where} input[type=number]', 'Enter')
+    type('#rd-threshold', '7'); said(page, 'Showing', '.rd-quiet'); page.wait_for_function("v => document.querySelector('#rd-verdict').innerText !== v", arg=verdict)
+    type('#rd-number', '99'); said(page, 'Page 2 of 2', '#rd-view'); type('#rd-number', '-3'); said(page, 'Page 1 of 2', '#rd-view')
+    assert page.get_by_text('Error', exact=True).count() == 0
 
 
 def send(server, fn, data):
