@@ -6,15 +6,17 @@
 __all__ = ['BoxCleaner']
 
 # %% ../nbs/21_clean_boxes.ipynb #d79a491c
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Mapping
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
+from .annotate import to_boxes
 from .clean import Cleaner, CleanError, StaleError, _new_trash, _write_record
 from .core import KINDS, Detections, Page, draw_boxes, sha256
-from .dataset import Record
+from .dataset import LabelError, Record, read_image
 from .labels import other_tables, read_coco, write_coco
 from .suspects import BoxSuspect, box_suspects, suspect_pages
 
@@ -33,7 +35,7 @@ class BoxCleaner(Cleaner):
         self.labels, self.mark = Path(labels), sha256(labels) if Path(labels).is_file() else ''
         self.records = {r.file_name: r if images is None else replace(r, path=Path(images)/r.file_name) for r in read_coco(labels)}
         self.found = {n: p.detections.scale(r.width / p.width, r.height / p.height).clip(r.width, r.height) for n, r in self.records.items() if (p := predictions.get(n)) is not None}
-        every = box_suspects(self.records.values(), predictions, least)
+        every = box_suspects([r for r in self.records.values() if not r.extra.get('relabel')], predictions, least)
         self.places = [s for s in every if s.what != 'same' and s.suspicion >= floor]
         self.pages = [n for n, _ in suspect_pages(every)]; rank = {n: k for k, n in enumerate(self.pages)}
         n = len(self.places); order = sorted(range(n), key=lambda i: rank[self.places[i].page]) if by == 'page' else range(n)
@@ -74,9 +76,8 @@ def picture(self: BoxCleaner, i: int,
 )->Image.Image:        # Labels on the left, predictions on the right
     "A place and its surroundings, twice"
     s = self.places[i]; r, found = self.records[s.page], self.found[s.page]
-    try:
-        with Image.open(r.path) as im: im = im.convert('RGB')
-    except OSError as e: raise CleanError(f'{r.path}: {e}; give the folder of the pictures as `images`') from None
+    try: im = Image.fromarray(read_image(r.path))                    # as training reads it
+    except LabelError as e: raise CleanError(f'{e}; give the folder of the pictures as `images`') from None
     if im.size != (r.width, r.height): im = im.resize((r.width, r.height))
     boxes = np.concatenate([r.xyxy[[s.label]] if s.label is not None else np.zeros((0, 4)), found.xyxy[[s.prediction]] if s.prediction is not None else np.zeros((0, 4))])
     x0, y0, x1, y1 = _around(boxes, im.size); k = (width - 6) / 2 / (x1 - x0); h = max(1, round((y1 - y0) * k))
@@ -114,13 +115,35 @@ def corrected(self: BoxCleaner) -> list[Record]:
     return [replace(r, extra=r.extra | dict(relabel=True)) if r.file_name in marked else r for r in out]
 
 @patch
-def apply(self: BoxCleaner) -> Path:  # The record that `clean.undo` takes
+def apply(self: BoxCleaner,
+    catalogue: Any = None,              # The open `redaction.catalogue.Catalogue` that the labels were written from; it gets the corrections too
+    labeller: str = 'cleaner',          # Who decided, for the catalogue
+)->Path:                                # The record that `clean.undo` takes
     "Write the corrected labels to their file and keep the old ones; a cleaner is used up by it"
+    self._unused()
     if all(c == 'keep' for c in self.decided.values()): raise CleanError('Nothing to do: no place was given a decision other than keep')
     if not self.labels.is_file() or sha256(self.labels) != self.mark: raise StaleError(f'{self.labels}: changed since it was read; nothing was done, make a new cleaner')
-    new, trash = self.corrected(), _new_trash(self.labels.parent)
-    (trash/'labels.json').write_bytes(self.labels.read_bytes())
-    rest = other_tables(self.labels); after = sha256(write_coco(new, trash/'corrected.json', rest=rest))
-    record = _write_record(trash, what='labels', home=str(self.labels.resolve()), before=self.mark, after=after)
-    write_coco(new, self.labels, rest=rest); self.decided = {}
+    new, rest = self.corrected(), other_tables(self.labels)
+    with nullcontext() if catalogue is None else catalogue.transaction():
+        told = {} if catalogue is None else dict(catalogue=str(catalogue.path.resolve()), labeller=labeller, made=self._tell(catalogue, labeller, new))
+        trash = _new_trash(self.labels.parent); (trash/'labels.json').write_bytes(self.labels.read_bytes())
+        after = sha256(write_coco(new, trash/'corrected.json', rest=rest))
+        record = _write_record(trash, what='labels', home=str(self.labels.resolve()), before=self.mark, after=after, **told)
+        write_coco(new, self.labels, rest=rest)
+    self.decided, self.used = {}, True
     return record
+
+@patch
+def _tell(self: BoxCleaner, catalogue: Any, labeller: str, new: list[Record]) -> list[dict]:
+    "Put what changes into the catalogue the labels came from; the annotations that were made"
+    rows, made = {r['image']: r for r in catalogue.labels(None)}, []
+    for r in new:
+        old, row = self.records[r.file_name], rows.get(r.file_name)
+        if r is old: continue
+        if row is None: raise CleanError(f'{catalogue.path}: no label of {r.file_name} there; the labels were not written from this catalogue')
+        if [b['kind'] for b in row['boxes']] != old.kind or not np.allclose([b['bbox'] for b in row['boxes']], old.xyxy.tolist(), atol=.11):
+            raise StaleError(f'{catalogue.path}: {r.file_name} was labelled anew since {self.labels} was written; nothing was done, write that file again')
+        state = 'relabel' if r.extra.get('relabel') else 'labelled' if len(r.kind) else 'clean'
+        boxes = to_boxes(Detections(r.xyxy, kind=r.kind)) if state == 'labelled' else []
+        made.append(dict(page=row['id'], annotation=catalogue.annotate(row['id'], labeller, state, boxes)))
+    return made

@@ -89,10 +89,12 @@ def _write_labels(folder: Path, out: Path, who: Optional[str] = None, split: str
     "Write one person's labels, or everybody's, as COCO; what was written, in words"
     from redaction.annotate import to_records
     from redaction.catalogue import Catalogue
+    from redaction.clean import corrections
     from redaction.dataset import LabelError
     from redaction.labels import write_coco
     with Catalogue(folder/'catalogue.db') as cat: records = to_records(cat, folder/'pages', split, who)
     if not records: raise LabelError(f"{folder}: {who or 'nobody'} has {'not ' if who else ''}labelled a page {'held out ' if split == 'test' else ''}yet; {out} is left as it is")
+    if record := corrections(out): raise LabelError(f"{out}: holds corrections of a cleaner that the catalogue does not know ({record}); write to another file, or undo them and give `BoxCleaner.apply` the catalogue")
     return f'{write_coco(records, out)}: {len(records)} pages, {sum(len(r.xyxy) for r in records)} boxes'
 
 # %% ../nbs/61_cli_data.ipynb #90e2be9f

@@ -65,7 +65,7 @@ def read_records(
     labels: str | Path,               # COCO file
     images: str | Path | None = None, # Folder of the pictures; `images/` beside the file, or its own folder, when None
     source: str | None = None,        # Name of the data set; the folder's name when None
-)->list[Record]:                      # One for each image, in the file's order
+)->list[Record]:                      # One for each image, in the file's order; without those that are marked to be labelled again
     "Read a COCO file"
     labels = Path(labels)
     folder = Path(images) if images else labels.parent/'images' if (labels.parent/'images').is_dir() else labels.parent
@@ -76,6 +76,7 @@ def _records(coco: Any, labels: Path, folder: Path, source: str) -> list[Record]
     cats, anns, out = {c['id']: c['name'] for c in coco['categories']}, defaultdict(list), []
     for a in coco['annotations']: anns[a['image_id']].append(a)
     for im in coco['images']:
+        if im.get('relabel') is True: continue                       # known to be wrong, see `clean_boxes.BoxCleaner`
         aa = anns[im['id']]
         bad = [cats.get(a['category_id']) for a in aa if cats.get(a['category_id']) not in KINDS]
         if bad: raise LabelError(f'{labels}: {im["file_name"]}: unknown kind {bad[0]!r}. Valid kinds: {", ".join(KINDS)}')
@@ -88,10 +89,21 @@ def _records(coco: Any, labels: Path, folder: Path, source: str) -> list[Record]
 def read_image(
     path: str | Path,  # Picture of a page
 )->np.ndarray:         # uint8, shape (h, w, 3), RGB
-    "Read a page's picture"
+    "Read a page's picture, turned as its EXIF says and on white where it is transparent"
     im = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if im is None: raise LabelError(f'{path}: no such picture, or not one that can be read')
-    return cv2.cvtColor(im, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(im, cv2.COLOR_BGR2RGB) if (clear := _on_white(path)) is None else clear
+
+def _on_white(path: str | Path) -> np.ndarray | None:
+    "A picture with transparent parts, as `detect` reads it; None for others. OpenCV would show what lies below"
+    from PIL import Image, ImageOps
+    from redaction.pages import _pixels
+    try:
+        with Image.open(path) as im:
+            if not im.has_transparency_data: return None
+            out = _pixels(ImageOps.exif_transpose(im))
+    except (OSError, ValueError, SyntaxError): return None          # Pillow can't, and OpenCV could
+    return cv2.cvtColor(out, cv2.COLOR_GRAY2RGB) if out.ndim == 2 else out
 
 # %% ../nbs/14_dataset.ipynb #d0ba17b1
 def render_labelled(

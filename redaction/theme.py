@@ -88,21 +88,25 @@ SCRIPT: str = r'''<meta name="viewport" content="width=device-width, initial-sca
   const field = () => document.querySelector('#rd-missed textarea, #rd-missed input'), clamp = v => Math.round(1e4 * Math.min(1, Math.max(0, v))) / 1e4;
   const share = (page, e) => { const r = page.getBoundingClientRect(); return [clamp((e.clientX - r.left) / r.width), clamp((e.clientY - r.top) / r.height)] };
   const sides = (a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
+  const boxes = f => JSON.parse(f.value || '[]'), keep = (f, all) => { f.value = JSON.stringify(all); f.dispatchEvent(new Event('input', {bubbles: true})) };
+  const drop = () => { now?.box.remove(); now = null };
   document.addEventListener('pointerdown', e => {
     const page = e.target.closest?.('#rd-view .rd-page');
     if (!page || !document.querySelector('#rd-draw input')?.checked) return;
-    e.preventDefault(); const box = page.appendChild(document.createElement('i')); box.className = 'rd-missed'; now = {page, box, from: share(page, e)};
+    if (now || !e.isPrimary) return drop();                         // a second finger: not a box but a pinch, or a palm
+    e.preventDefault(); const box = page.appendChild(document.createElement('i')); box.className = 'rd-missed'; now = {page, box, from: share(page, e), id: e.pointerId, on: e.target.closest('.rd-missed')};
   });
   document.addEventListener('pointermove', e => {
-    if (!now) return;
+    if (now?.id !== e.pointerId) return;
     const [x0, y0, x1, y1] = now.to = sides(now.from, share(now.page, e));
     Object.assign(now.box.style, {left: 100 * x0 + '%', top: 100 * y0 + '%', width: 100 * (x1 - x0) + '%', height: 100 * (y1 - y0) + '%'});
   });
-  document.addEventListener('pointerup', () => {
-    const done = now; now = null; if (!done) return;
-    const f = field(), [x0, y0, x1, y1] = done.to || [0, 0, 0, 0];
-    if (!f || x1 - x0 < .004 || y1 - y0 < .002) { done.box.remove(); return }
-    f.value = JSON.stringify([...JSON.parse(f.value || '[]'), done.to]); f.dispatchEvent(new Event('input', {bubbles: true}));
+  document.addEventListener('pointercancel', drop);
+  document.addEventListener('pointerup', e => {
+    if (now?.id !== e.pointerId) return;
+    const done = now, f = field(), [x0, y0, x1, y1] = done.to || [0, 0, 0, 0]; now = null;
+    if (!f || x1 - x0 < .004 || y1 - y0 < .002) { done.box.remove(); if (f && done.on) keep(f, boxes(f).filter((_, i) => i !== [...done.page.querySelectorAll('.rd-missed')].indexOf(done.on))), done.on.remove(); return }
+    keep(f, [...boxes(f), done.to]);
   });
   const out = f => f.matches?.('input[type=number][max]') && f.value !== '' && (+f.value < +f.min || +f.value > +f.max);
   document.addEventListener('input', e => { if (out(e.target)) e.stopPropagation() }, true);      // "0" on the way to "0.5": Gradio would say "Error"

@@ -152,7 +152,7 @@ def _feedback_part(gr: Any, web: Web) -> dict[str, Any]:
     c: dict[str, Any] = {}
     with gr.Accordion('Something is wrong on this page', open=False, visible=bool(web.cfg['feedback']), elem_id='rd-feedback'):
         c['wrong'] = gr.CheckboxGroup([], label='These boxes are no redactions', elem_id='rd-wrong')
-        c['draw'] = gr.Checkbox(False, label='Let me draw on the page above what is missed', elem_id='rd-draw'); c['missed'] = gr.Textbox('', visible='hidden', elem_id='rd-missed')
+        c['draw'] = gr.Checkbox(False, label='Let me draw on the page above what is missed (a click takes a drawn box away)', elem_id='rd-draw'); c['missed'] = gr.Textbox('', visible='hidden', elem_id='rd-missed')
         c['note'] = gr.Textbox('', label='In your own words (not needed)', lines=2, max_length=2000)
         c['consent'] = gr.Checkbox(False, label='I agree that the picture of this one page and my correction are stored, to improve the model', elem_id='rd-consent')
         c['send'] = gr.Button('Send this page and the correction', size='sm', elem_id='rd-send'); c['thanks'] = gr.HTML(elem_id='rd-thanks')
@@ -340,10 +340,10 @@ def add_page(
     app.router.lifespan_context = life
     add_files(app, service, web.desk)
     keys = service.settings['api_keys']
-    def known(name: str, key: str) -> bool: return any([hmac.compare_digest(key.encode(), k.encode()) for k in keys])
+    def known(name: str, key: str) -> bool: return any([hmac.compare_digest(key.strip().encode(), k.encode()) for k in keys])
     page = make_page(web).queue(max_size=service.gate.most + service.gate.queue + 200, api_open=False)
     return gr.mount_gradio_app(app, page, path='/', theme=theme(), css=STYLE, head=SCRIPT, ssr_mode=False, footer_links=[], run_history=False, show_error=False, max_file_size=service.settings['max_bytes'], enable_monitoring=False,
-                               auth=known if keys else None, auth_message='This service asks for a key: any name, and an API key as the password.' if keys else None)
+                               auth=known if keys else None, auth_message='This service asks for a key. Type any name (a name is needed, but which one does not matter), and an API key as the password.' if keys else None)
 
 def serve_page(
     samples: Sequence[str | Path] = (), # Documents that can be tried with a click

@@ -9,7 +9,8 @@ __all__ = ['Walk', 'CleanerView']
 import html, io, os
 from typing import Any
 from fastcore.basics import patch
-from .clean import Cleaner
+from .clean import Cleaner, CleanError
+from .core import RedactionError
 
 # %% ../nbs/21_widgets.ipynb #8f06199f
 class Walk:
@@ -56,7 +57,8 @@ def _card(cleaner: Cleaner, i: int, width: int, chosen: Any) -> Any:
     text = w.HTML(f'<div style="line-height:1.3;overflow-wrap:anywhere">{html.escape(cleaner.caption(i))}</div>', layout=w.Layout(width=f'{width}px'))
     buttons = w.ToggleButtons(options=[(f'{c} ({k})', c) for k, c in cleaner.choices(i).items()], value=cleaner.decided.get(i), style=w.ToggleButtonsStyle(button_width='auto'), layout=w.Layout(width=f'{width}px'))
     buttons.observe(lambda change: chosen(i, change['new']), 'value')
-    image = w.Image(value=_jpeg(cleaner.picture(i, width)), format='jpeg', width=width, layout=w.Layout(border='1px solid #bbb', object_fit='contain'))
+    try: image = w.Image(value=_jpeg(cleaner.picture(i, width)), format='jpeg', width=width, layout=w.Layout(border='1px solid #bbb', object_fit='contain'))
+    except (RedactionError, OSError) as e: image = w.HTML(f'<div style="background:#eee;padding:24px;overflow-wrap:anywhere">This picture can not be shown. {html.escape(str(e))}</div>', layout=w.Layout(width=f'{width}px'))
     return w.VBox([text, image, buttons], layout=w.Layout(padding='6px', margin='4px'))
 
 # %% ../nbs/21_widgets.ipynb #adf915de
@@ -69,14 +71,16 @@ class CleanerView:
     ):
         import ipywidgets as w
         self.cleaner, self.at_once, self.width, self.walk, self.quiet, self.first = cleaner, max(1, at_once), width, Walk(cleaner), False, -1
+        self.past: list[tuple[int, str | None]] = []  # Items decided about before this tape, and what had been decided
         count = lambda k, v: f'{v or "(none)"}: {cleaner.tags[k].count(v)}'
         self.filters = {k: w.Dropdown(description=k, options=[('any', None), *((count(k, v), v) for v in sorted(set(vs)))], index=0, layout=w.Layout(width='230px')) for k, vs in cleaner.tags.items() if len(set(vs)) > 1}
         self.keys = w.Text(description='keys', placeholder='click here, then one letter for each picture', continuous_update=True, layout=w.Layout(width='420px'))
         self.status, self.cards = w.HTML(), w.HBox(layout=w.Layout(flex_flow='row wrap', align_items='flex-start'))
-        self.buttons = [w.Button(description=d, tooltip=t) for d, t in (('Previous', 'the pictures before these'), ('Next', 'the pictures after these'))]
+        self.buttons = [w.Button(description=d, tooltip=t) for d, t in (('Previous', 'the pictures before these'), ('Next', 'the pictures after these'), ('Take back', 'the last decision, by key or by mouse'))]
         for f in self.filters.values(): f.observe(self._filter, 'value')
         self.keys.observe(self._typed, 'value')
         for b, d in zip(self.buttons, (-1, 1)): b.on_click(lambda _, d=d: self._turn(d))
+        self.buttons[2].on_click(lambda _: self._back())
         self.box = w.VBox([w.HBox([*self.filters.values(), self.keys], layout=w.Layout(flex_flow='row wrap')), self.status, self.cards, w.HBox(self.buttons)]); self._show()
 
     def __repr__(self) -> str: return f'CleanerView({self.cleaner!r})'
@@ -91,23 +95,35 @@ def _show(self: CleanerView) -> None:
     w, at, n = self.walk, min(self.walk.at, max(0, len(self.walk.items) - 1)), len(self.walk.items)
     self.quiet, first = True, at - at % self.at_once
     shown = w.items[first:first + self.at_once]
-    if first != self.first: self.cards.children, self.first = [_card(self.cleaner, i, self.width, self._chosen) for i in shown], first
-    for k, (i, card) in enumerate(zip(shown, self.cards.children)):
-        card.layout.border = '3px solid #1f5fc8' if first + k == w.at else '3px solid transparent'
-        card.children[2].value = self.cleaner.decided.get(i)
+    try:
+        if first != self.first: self.cards.children, self.first = [_card(self.cleaner, i, self.width, self._chosen) for i in shown], first
+        for k, (i, card) in enumerate(zip(shown, self.cards.children)):
+            card.layout.border = '3px solid #1f5fc8' if first + k == w.at else '3px solid transparent'
+            card.children[2].value = self.cleaner.decided.get(i)
+    finally: self.quiet = False                                    # else every later key would be lost
+    self._say(first, shown)
+
+@patch
+def _say(self: CleanerView, first: int, shown: list[int]) -> None:
+    "Where one is, and what the keys mean here"
+    w, n = self.walk, len(self.walk.items); at = min(w.at, max(0, n - 1))
+    if self.cleaner.used: self.status.value = '<b>These decisions are carried out.</b> Make a new cleaner to go on.'; return
     keys = ', '.join(f'<b>{k}</b> {html.escape(c)}' for k, c in self.cleaner.choices(w.items[at]).items()) if n else ''
-    self.status.value = f'{first + 1 if n else 0} to {first + len(shown)} of {n}, {len(self.cleaner.decided)} decided. ' + ('All seen: apply the decisions in the next cell.' if w.at >= n else f'{keys}, <b>blank</b> pass, <b>Backspace</b> take back')
-    self.quiet = False
+    self.status.value = f'{first + 1 if n else 0} to {first + len(shown)} of {n}, {len(self.cleaner.decided)} decided. ' + ('All seen: apply the decisions in the next cell.' if w.at >= n else f'{keys}, <b>blank</b> pass' + ', <b>Backspace</b> take back' * bool(w.tape))
 
 @patch
 def _typed(self: CleanerView, change: Any) -> None:
-    if not self.quiet: self.walk.type(change['new']); self._show()
+    if self.quiet: return
+    try: self.walk.type(change['new'])
+    except CleanError: pass                                        # carried out meanwhile, as the line above the pictures then says
+    self._show()
 
 # %% ../nbs/21_widgets.ipynb #bc51447a
 @patch
 def _restart(self: CleanerView, at: int) -> None:
     "Go to an item and begin a new tape"
     only = {k: f.value for k, f in self.filters.items()}
+    self.past += [(item, before) for _, item, before in self.walk.steps if item is not None]
     self.quiet, self.walk = True, Walk(self.cleaner, **only); self.walk.at, self.keys.value = at, ''
     self._show()
 
@@ -123,4 +139,15 @@ def _turn(self: CleanerView, step: int) -> None:
 @patch
 def _chosen(self: CleanerView, i: int, choice: str | None) -> None:
     if self.quiet: return
-    self.cleaner.choose(i, choice); self._restart(self.walk.items.index(i) + 1)
+    before = self.cleaner.decided.get(i)
+    try: self.cleaner.choose(i, choice)
+    except CleanError: self._show(); return
+    self._restart(self.walk.items.index(i) + 1); self.past.append((i, before))
+
+@patch
+def _back(self: CleanerView) -> None:
+    "Take the last decision back, however it was made, and go to its item"
+    self._restart(self.walk.at)
+    if not self.past or self.cleaner.used: return
+    i, before = self.past.pop(); self.cleaner.choose(i, before)
+    self._restart(self.walk.items.index(i) if i in self.walk.items else self.walk.at)

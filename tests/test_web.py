@@ -149,7 +149,8 @@ def test_feedback(server, tab):
     page.get_by_text('Something is wrong on this page').click(); page.locator('#rd-wrong input').first.check(); page.get_by_label('Let me draw').check()
     paper = page.locator('#rd-view .rd-page'); paper.scroll_into_view_if_needed(); box = paper.bounding_box()
     x, y = box['x'] + .3 * box['width'], max(box['y'], 0) + 120
-    page.mouse.move(x, y); page.mouse.down(); page.mouse.move(x + 40, y + 20); page.mouse.move(x + 80, y + 40); page.mouse.up()
+    def stroke(x, y): page.mouse.move(x, y); page.mouse.down(); page.mouse.move(x + 40, y + 20); page.mouse.move(x + 80, y + 40); page.mouse.up()
+    stroke(x, y + 80); stroke(x, y); page.mouse.click(x + 5, y + 85)                               # one too many, and away with it
     page.click('#rd-send'); said(page, 'tick the box', '#rd-thanks'); assert not kept.exists()
     dashed, field = page.locator('#rd-view .rd-missed'), page.locator('#rd-missed textarea, #rd-missed input')
     page.fill('#rd-threshold input[type=number]', '0.3'); page.press('#rd-threshold input[type=number]', 'Enter'); page.wait_for_function("() => !document.querySelector('#rd-wrong input:checked')")
@@ -171,6 +172,20 @@ def test_cancel_and_client(server, tab, twelve):
     client = Client(server.url, verbose=False)
     got = client.predict(handle_file(LETTER), None, api_name='/detect'); client.close()
     assert got['pages'] == server.detect(LETTER).json()['pages']
+
+
+def test_fingers(server, tab):
+    "A palm beside the drawing finger, and a touch that the system takes away, store no box that nobody drew"
+    page = tab(viewport=dict(width=390, height=844), has_touch=True, is_mobile=True); page.tap('.rd-sample'); said(page, 'redactions on')
+    page.get_by_text('Something is wrong on this page').tap(); page.get_by_label('Let me draw').check()
+    paper = page.locator('#rd-view .rd-page'); paper.scroll_into_view_if_needed(); box = paper.bounding_box(); x, y = box['x'] + 40, max(box['y'], 0) + 60
+    cdp = page.context.new_cdp_session(page); touch = lambda type, *at: cdp.send('Input.dispatchTouchEvent', dict(type=type, touchPoints=[dict(x=a, y=b, id=i) for i, (a, b) in at]))
+    kept = lambda: json.loads(page.locator('#rd-missed textarea, #rd-missed input').input_value() or '[]'); dashed = page.locator('#rd-view .rd-missed')
+    touch('touchStart', (0, (x, y))); touch('touchMove', (0, (x + 30, y + 20))); touch('touchMove', (0, (x + 60, y + 40))); touch('touchEnd'); assert len(kept()) == dashed.count() == 1
+    touch('touchStart', (0, (x, y + 80))); touch('touchMove', (0, (x + 30, y + 100))); touch('touchStart', (0, (x + 30, y + 100)), (1, (x + 150, y + 150)))
+    touch('touchMove', (0, (x + 60, y + 120)), (1, (x + 150, y + 150))); touch('touchEnd'); assert len(kept()) == dashed.count() == 1
+    touch('touchStart', (0, (x, y + 80))); touch('touchMove', (0, (x + 60, y + 120))); touch('touchCancel'); page.locator('#rd-wrong input').first.tap()
+    page.wait_for_timeout(300); assert len(kept()) == dashed.count() == 1
 
 
 def test_the_later_choice_counts(server, tab, twelve):
