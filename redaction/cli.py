@@ -6,11 +6,11 @@
 __all__ = ['detect', 'evaluate', 'synth', 'read_params', 'train', 'export', 'command']
 
 # %% ../nbs/69_cli.ipynb #01b52663
-import sys, warnings
+import os, sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional
 import typer
-from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, goes_on, list_documents, say, usage, write_csv, write_json, write_table)
+from .terminal import (Annotate, Dpi, Format, Model, Password, Paths, Threshold, annotate_many, app, goes_on, list_documents, named_folder, say, usage, write_csv, write_json, write_table)
 if TYPE_CHECKING: from redaction.core import Document
 
 # %% ../nbs/69_cli.ipynb #66ab0741
@@ -48,11 +48,10 @@ def detect(
     with usage():
         detector, copy = _detector(model, codes), annotate and _copy(password)
         if annotate:
-            if any(p.is_dir() and p.resolve() == annotate.resolve() for p in paths): raise typer.BadParameter(f'{annotate} is one of the folders that are searched; the copies would be taken for documents next time', param_hint='--annotate')
+            if any(os.path.isdir(p) and p.resolve() == annotate.resolve() for p in paths): raise typer.BadParameter(f'{annotate} is one of the folders that are searched; the copies would be taken for documents next time', param_hint='--annotate')
             annotate.mkdir(parents=True, exist_ok=True)
     files = list_documents(paths)
     if not sys.warnoptions: warnings.simplefilter('ignore')  # libraries' remarks on odd files; what matters becomes an error
-    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
     quiet, failed = format != Format.table and sys.stdout.isatty(), []
     documents = _heed(detector(_progress(files, quiet), password=password, threshold=threshold, dpi=dpi), failed)
     if annotate: documents = annotate_many(documents, annotate, copy, failed)
@@ -88,7 +87,7 @@ def evaluate(
 # %% ../nbs/69_cli.ipynb #f1bbcb5c
 @app.command()
 def synth(
-    out: Annotated[Path, typer.Argument(metavar='OUT', file_okay=False, help='Folder for the pages and their labels.')],
+    out: Annotated[Path, typer.Argument(metavar='OUT', parser=named_folder, help='Folder for the pages and their labels.')],
     n: Annotated[int, typer.Option('-n', min=1, help='Number of pages.')] = 100,
     seed: Annotated[int, typer.Option(min=0, help='The same seed draws the same pages.')] = 0,
     size: Annotated[int, typer.Option(min=256, max=8192, help='Longer side of a page, in pixels.')] = 1024,
@@ -117,7 +116,7 @@ def read_params(
 @app.command()
 def train(
     params: Annotated[Path, typer.Option(exists=True, dir_okay=False, help='What the experiment varies.')] = Path('params.yaml'),
-    out: Annotated[Path, typer.Option(metavar='DIR', file_okay=False, help='Folder of the run.')] = Path('runs/last'),
+    out: Annotated[Path, typer.Option(metavar='DIR', parser=named_folder, help='Folder of the run.')] = Path('runs/last'),
 ) -> None:
     "Train the model, or go on with a run that was stopped.\n\nExample: redaction train --params params.yaml --out runs/first"
     with usage('train'), goes_on():
@@ -131,7 +130,7 @@ def train(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar='RUN', exists=True, file_okay=False, help='Folder of a run.')],
-    out: Annotated[Path, typer.Argument(metavar='OUT', file_okay=False, help='Folder of the package to write.')],
+    out: Annotated[Path, typer.Argument(metavar='OUT', parser=named_folder, help='Folder of the package to write.')],
     version: Annotated[str, typer.Option(help='Version of the model.')] = '0.1.0',
 ) -> None:
     "Make a model package from a training run.\n\nExample: redaction export runs/first models/first"
@@ -144,7 +143,9 @@ from . import cli_data, cli_model, cli_run  # noqa: F401,E402 - their commands j
 
 def command() -> None:
     "What the installed program `redaction` runs: a full disk is told in one line, and a reader that went away (`| head`) in none"
-    import os
+    if sys.stdout is None: sys.stdout = open(os.devnull, 'w')       # closed by whoever called
+    for stream in (sys.stdout, sys.stderr):                         # names come from anywhere, whatever the terminal's letters are
+        if hasattr(stream, 'reconfigure'): stream.reconfigure(encoding='utf-8', errors='backslashreplace')
     if not sys.warnoptions: warnings.filterwarnings('ignore', category=FutureWarning)   # what a library means to change one day
     try:
         try: app()

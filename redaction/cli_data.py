@@ -11,7 +11,7 @@ import os, sys
 from pathlib import Path
 from typing import Annotated, Any, Iterable, Optional
 import typer
-from .terminal import Commands, app, named, one_line, say, usage
+from .terminal import Commands, app, named, one_line, named_folder, say, usage
 
 # %% ../nbs/61_cli_data.ipynb #a8ddd14a
 data_app = Commands(help='Stages of the pipeline, and label files.', no_args_is_help=True, rich_markup_mode=None)
@@ -124,7 +124,7 @@ def check(path: Annotated[Path, typer.Argument(metavar='PATH', help='File or fol
     _tell(problems); print(f'{path}: nothing is wrong')
 
 @data_app.command()
-def agree(a: Annotated[Path, typer.Argument(metavar='A', help="One person's labels.")], b: Annotated[Path, typer.Argument(metavar='B', help="Another's; the same file with --labellers.")], images: Images = None, out: Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Folder for the figures and a drawing of each difference.')] = None,
+def agree(a: Annotated[Path, typer.Argument(metavar='A', help="One person's labels.")], b: Annotated[Path, typer.Argument(metavar='B', help="Another's; the same file with --labellers.")], images: Images = None, out: Annotated[Optional[Path], typer.Option(metavar='DIR', parser=named_folder, help='Folder for the figures and a drawing of each difference.')] = None,
     labellers: Annotated[Optional[str], typer.Option(metavar='A,B', help='Names, where one file holds the labels of several.')] = None) -> None:
     "Compare two people's labels of the same pages.\n\nExample: redaction data agree ann.json bob.json --out differences"
     with usage('train'):

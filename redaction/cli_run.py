@@ -10,13 +10,13 @@ import sys, warnings
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
-from .terminal import Commands, Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, goes_on, list_documents, one_line, say, usage
+from .terminal import Commands, Dpi, Format, Model, Password, Paths, Threshold, app, as_utf8, goes_on, list_documents, named_folder, one_line, say, usage
 
 # %% ../nbs/62_cli_run.ipynb #f8698439
 @app.command()
 def scan(
     sources: Annotated[list[str], typer.Argument(metavar='SOURCE…', help='Folders, files, globs, lists (@list.txt), zip and tar archives.')],
-    out: Annotated[Path, typer.Option(metavar='DIR', file_okay=False, help='Folder for the tables; the same one goes on where it was left.')],
+    out: Annotated[Path, typer.Option(metavar='DIR', parser=named_folder, help='Folder for the tables; the same one goes on where it was left.')],
     workers: Annotated[Optional[int], typer.Option(min=1, max=1024, help='Processes; from the settings when not given.')] = None,
     engine: Annotated[str, typer.Option(help='local, or ray for a cluster.')] = 'local',
     address: Annotated[Optional[str], typer.Option(help='Of a Ray cluster; one on this machine when not given.')] = None,
@@ -103,7 +103,7 @@ Send = Annotated[bool, typer.Option('--send', help='Do it; else only say what wo
 
 @space_app.command()
 def build(
-    folder: Annotated[Path, typer.Argument(metavar='DIR', file_okay=False, help='Folder to make; one that was built before is replaced.')],
+    folder: Annotated[Path, typer.Argument(metavar='DIR', parser=named_folder, help='Folder to make; one that was built before is replaced.')],
     model: Package = None,
     title: Annotated[str, typer.Option(help='Of the Space.')] = 'Redaction finder',
 ) -> None:

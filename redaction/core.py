@@ -284,7 +284,7 @@ class Page:
 
     def __post_init__(self):
         if self.number < 1: raise ValueError(f'Pages are numbered from 1, got {self.number}')
-        if not (self.width > 0 and self.height > 0): raise ValueError(f'A page needs a positive size, got {self.width} x {self.height}')
+        if not (0 < self.width < float('inf') and 0 < self.height < float('inf')): raise ValueError(f'A page needs a positive size, got {self.width} x {self.height}')
         if self.unit not in ('pt', 'px'): raise ValueError(f"Invalid unit {self.unit!r}. Valid units: 'pt', 'px'")
 
 # %% ../nbs/00_core.ipynb #3ec96392
@@ -479,9 +479,9 @@ def settings(
 def _setting(key: str, value: Any, path: Path | None) -> Any:
     if key not in DEFAULTS: raise SettingsError(f'Unknown setting {key!r}. Valid settings: {", ".join(DEFAULTS)}')
     try: value = _TYPES[key](value)
-    except (TypeError, ValueError): raise SettingsError(f'{path or "settings"}: {key} must be {_TYPES[key].__name__}, got {value!r}') from None
+    except (TypeError, ValueError, OverflowError): raise SettingsError(f'{path or "settings"}: {key} must be {_TYPES[key].__name__}, got {value!r}') from None
     if key == 'renderer' and value not in ('pdfium', 'poppler'): raise SettingsError(f'{path or "settings"}: renderer must be pdfium or poppler, got {value!r}')
-    if not isinstance(value, str) and (value < 0 or (value == 0 and key != 'dpi')): raise SettingsError(f'{path or "settings"}: {key} must be positive, got {value!r}')
+    if not isinstance(value, str) and (not 0 <= value < float('inf') or (value == 0 and key != 'dpi')): raise SettingsError(f'{path or "settings"}: {key} must be positive, got {value!r}')
     return value
 
 # %% ../nbs/00_core.ipynb #21f74fb1

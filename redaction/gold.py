@@ -171,11 +171,13 @@ def read_predictions(
 )->list[Document]:       # One for each line
     "Read predictions from the command line's JSON"
     path, docs = Path(path), []
-    try: lines = path.read_text(encoding='utf-8').split('\n')         # `splitlines` also breaks at U+2028 and others, which JSON lets stand
+    try: lines = path.read_text(encoding='utf-8-sig').split('\n')         # `splitlines` also breaks at U+2028 and others, which JSON lets stand
     except (OSError, UnicodeDecodeError) as e: raise RecordsError(f'{path}: {e}; give the JSON Lines of `redaction detect --format json`') from None
     for i, line in enumerate(lines, 1):
         if not line.strip(): continue
-        try: docs.append(Document.from_dict({'sha256': None, 'error': None} | parse_json(line)))
+        try:
+            docs.append(Document.from_dict({'sha256': None, 'error': None} | parse_json(line)))
+            if not isinstance(docs[-1].path, str) or not Path(docs[-1].path).name: raise ValueError(f'document must be the name of a file, got {docs[-1].path!r}')
         except (KeyError, TypeError, ValueError) as e: raise RecordsError(f'{path}: line {i}: {type(e).__name__}: {e}; write it anew with `redaction detect`') from None
     return docs
 
@@ -188,11 +190,12 @@ def by_file(
 )->dict[str, Page]:     # First page of each document that could be read
     "Predictions by file name"
     if isinstance(preds, Mapping): return dict(preds)
-    out: dict[str, Page] = {}
+    out: dict[str, Page] = {}; seen: set[str] = set()
     last = Counter(Path(n).name for n in gold.pages) if gold else {}; full = {Path(n).name: n for n in gold.pages if last[Path(n).name] == 1} if gold else {}
     for d in preds:
         parts = Path(d.path).parts; name = next((n for i in range(len(parts)) if (n := '/'.join(parts[i:])) in gold.pages), None) if gold else None
         if name is None: name = full.get(parts[-1], parts[-1])
-        if name in out: raise RecordsError(f'{name} is predicted twice ({d.path}); score one folder at a time')
+        if name in seen: raise RecordsError(f'{name} is predicted twice ({d.path}); score one folder at a time')
+        seen.add(name)
         if not d.error and len(d): out[name] = d[0]
     return out

@@ -7,11 +7,11 @@ __all__ = ['LONG_SIDE', 'archive_kind', 'sniff', 'Placement', 'Word', 'PageImage
            'open_document', 'content_box']
 
 # %% ../nbs/01_pages.ipynb #50808d17
-import io, math, os, re, struct, threading, time, zlib
+import io, math, mmap, os, re, struct, threading, time, zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 import cv2, numpy as np
 from fastcore.basics import patch
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -137,11 +137,11 @@ def render_size(
     return max(1, int(w * scale + 1e-6)), max(1, int(h * scale + 1e-6))
 
 # %% ../nbs/01_pages.ipynb #89bea5c8
-def _largest_image(page: Any, end: float, depth: int = 8) -> tuple[int, int]:
-    "Width and height in the file of the largest picture drawn on a pdfium page, (0, 0) for none"
+def _images(page: Any, end: float, depth: int = 8) -> Iterator[tuple[Any, tuple[int, int]]]:
+    "Each picture drawn on a pdfium page, with its width and height in the file"
     from ctypes import c_uint
     from pypdfium2 import raw
-    w, h, best = c_uint(), c_uint(), (0, 0)
+    w, h = c_uint(), c_uint()
     todo = [(raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, page, depth)]
     while todo and time.monotonic() < end:
         count, get, parent, left = todo.pop()
@@ -149,8 +149,11 @@ def _largest_image(page: Any, end: float, depth: int = 8) -> tuple[int, int]:
             obj = get(parent, i)
             kind = raw.FPDFPageObj_GetType(obj)
             if kind == raw.FPDF_PAGEOBJ_FORM and left: todo.append((raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, obj, left - 1))
-            elif kind == raw.FPDF_PAGEOBJ_IMAGE and raw.FPDFImageObj_GetImagePixelSize(obj, w, h): best = max(best, (w.value, h.value), key=math.prod)
-    return best
+            elif kind == raw.FPDF_PAGEOBJ_IMAGE and raw.FPDFImageObj_GetImagePixelSize(obj, w, h): yield obj, (w.value, h.value)
+
+def _largest_image(page: Any, end: float) -> tuple[int, int]:
+    "Width and height in the file of the largest picture, (0, 0) for none"
+    return max((size for _, size in _images(page, end)), key=math.prod, default=(0, 0))
 
 # %% ../nbs/01_pages.ipynb #46a0f685
 def _check_page(where: str, size: tuple[float, float], image: tuple[int, int], max_pixels: int):
@@ -159,6 +162,37 @@ def _check_page(where: str, size: tuple[float, float], image: tuple[int, int], m
     if not (1 <= min(w, h) and max(w, h) <= 14_400): raise LimitError(f'{where} measures {w:g} x {h:g} points; valid are 1 to 14400 (200 inches) a side')
     if max(w, h) > 50 * min(w, h): raise LimitError(f'{where} measures {w:g} x {h:g} points; the longer side may be at most 50 times the shorter')
     if math.prod(image) > max_pixels: raise LimitError(f'{where} holds a picture of {image[0]} x {image[1]} pixels; max_pixels is {max_pixels}')
+
+# %% ../nbs/01_pages.ipynb #ff0f13a4
+def _is_plain(image: np.ndarray) -> bool: return bool((image[::32, ::32] == image[0, 0]).all() and (image == image[0, 0]).all())
+
+def _unpacks(packed: bytes, most: int = 20_000_000) -> bool:
+    "Whether a zlib stream can be unpacked, to its end or to `most` bytes"
+    d, size = zlib.decompressobj(), 0
+    try:
+        while packed and not d.eof and size < most: size += len(d.decompress(packed, 1_000_000)); packed = d.unconsumed_tail
+    except zlib.error: return False
+    return d.eof or size >= most
+
+def _spoilt(data: bytes | mmap.mmap, end: float, most: int = 200) -> float:
+    "Share of an unlocked PDF's packed streams that can't be unpacked, of the first `most`"
+    good = []
+    for m in () if data.find(b'/Encrypt') >= 0 else re.finditer(rb'/Filter\s{0,9}(?:/FlateDecode\b|\[\s{0,9}/FlateDecode\s{0,9}\])[^>]{0,999}(?:>>\s{0,9}){1,3}stream\r{0,2}\n', data):
+        if len(good) == most or time.monotonic() > end: break
+        packed = data[m.end():data.find(b'endstream', m.end())]
+        if packed.strip(): good.append(_unpacks(packed))
+    return 1 - sum(good) / len(good) if good else 0.
+
+def _unread(page: Any, spoilt: Callable[[], float], end: float) -> str:
+    "Why a page of one colour shows less than there is; empty where it is empty"
+    from pypdfium2 import raw
+    for obj, size in _images(page, end):
+        if min(size) < 32: continue                                  # a spacer
+        bitmap = raw.FPDFImageObj_GetBitmap(obj)
+        if not bitmap: return "holds a picture that can't be decoded"
+        raw.FPDFBitmap_Destroy(bitmap)
+    few = .5 if raw.FPDFPage_CountObjects(page) else 0.
+    return "shows nothing, and streams of the file can't be unpacked; it was perhaps fetched as text" if spoilt() > few else ''
 
 # %% ../nbs/01_pages.ipynb #30448767
 def _render_poppler(src: Path | bytes, where: str, number: int, size: tuple[int, int], password: str | None, seconds: float) -> np.ndarray:
@@ -171,6 +205,7 @@ def _render_poppler(src: Path | bytes, where: str, number: int, size: tuple[int,
     except err.PDFPopplerTimeoutError: raise LimitError(f'{where} takes longer than max_seconds ({seconds:g})') from None
     except (err.PDFPageCountError, err.PDFSyntaxError): ims = []
     if not ims: raise DamagedDocumentError(f"{where} is damaged and can't be drawn by poppler")
+    if max(abs(a - b) for a, b in zip(ims[0].size, size)) > 2: raise DamagedDocumentError(f'{where}: poppler sees a page of another shape than pdfium, which says where things are; set renderer to pdfium')
     return cv2.resize(np.asarray(ims[0].convert('RGB')), size)  # at most a pixel's difference; poppler swaps the sides of turned pages if given both
 
 # %% ../nbs/01_pages.ipynb #80e9d091
@@ -212,8 +247,8 @@ def _to_bytes(a: np.ndarray) -> np.ndarray:
     return (a * (255 if top <= 1 else 1 if top <= 255 else 1 / 257)).clip(0, 255).astype(np.uint8)
 
 def _is_negative(im: Image.Image) -> bool:
-    "Whether an opened TIFF says that 0 is white and Pillow leaves it so, as it does with 16 bits a sample"
-    return im.format == 'TIFF' and im.mode[:4] == 'I;16' and im.tag_v2.get(262) == 0
+    "Whether an opened TIFF says that 0 is white and Pillow leaves it so, as it does with more than 8 bits a sample"
+    return im.format == 'TIFF' and (im.mode in ('I', 'F') or im.mode[:4] == 'I;16') and im.tag_v2.get(262) == 0
 
 def _pixels(im: Image.Image, negative: bool = False) -> np.ndarray:
     "A picture as 8 bits a sample, shape (h, w) or (h, w, 3), transparent parts white"
@@ -260,7 +295,7 @@ def _open_image(src: Path | bytes, where: str) -> Image.Image:
     "Read the header of a picture"
     try:
         with _unguarded(): return Image.open(io.BytesIO(src) if isinstance(src, bytes) else src, formats=('PNG', 'JPEG', 'TIFF', 'WEBP'))
-    except UnidentifiedImageError as e: raise DamagedDocumentError(f'{where}: damaged image: its header makes no sense') from e  # whose own words name an address in memory
+    except UnidentifiedImageError as e: raise DamagedDocumentError(f'{where}: damaged image: its header makes no sense, or it is of a kind that is not supported') from e  # whose own words name an address in memory
     except _BROKEN as e: raise DamagedDocumentError(f'{where}: damaged image: {e}') from e
 
 def _check_pixels(where: str, size: tuple[int, int], max_pixels: int):
@@ -276,7 +311,7 @@ class DocumentReader:
         name: str,                      # What messages call the document
         cfg: dict[str, Any],            # Checked settings
     ):
-        self._opened, self._pid, self._sha = None, 0, None
+        self._opened, self._pid, self._sha, self._broken = None, 0, None, None
         self.path, self.settings, self._src, self._password = name, cfg, src, password
         self.format = 'pixels' if isinstance(src, np.ndarray) else self._check_file()
         self.kind = 'pdf' if self.format == 'PDF' else 'image'
@@ -321,10 +356,15 @@ def _open_pdf(self: DocumentReader) -> Any:
     "Open a PDF with pdfium, or say why not"
     import pypdfium2
     from pypdfium2 import raw
-    raw.FPDF_LoadDocument(b'', None)
-    try: pdf = pypdfium2.PdfDocument(self._src, password=self._password)
-    except pypdfium2.PdfiumError: error = raw.FPDF_GetLastError()
-    else: error = 0 if len(pdf) else raw.FPDF_ERR_FILE
+    def tried(password: str | None) -> tuple[Any, int]:
+        raw.FPDF_LoadDocument(b'', None)
+        try: pdf = pypdfium2.PdfDocument(self._src, password=password)
+        except pypdfium2.PdfiumError: return None, raw.FPDF_GetLastError()
+        return pdf, 0 if len(pdf) else raw.FPDF_ERR_FILE
+    pdf, error = tried(self._password)
+    if error == raw.FPDF_ERR_PASSWORD and self._password:             # one that opens with none, such as a PDF that may only not be printed
+        pdf, again = tried(None)
+        if pdf: self._password, error = None, again
     if error in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
         why = 'the password is wrong; pass another' if self._password else 'needs a password; pass one'
         raise EncryptedDocumentError(f'{self.path}: {why} with --password' if error == raw.FPDF_ERR_PASSWORD else f'{self.path}: encrypted in a way that is not supported')
@@ -342,7 +382,7 @@ def _handle(self: DocumentReader) -> Any:
     return self._opened
 
 def _frames(im: Image.Image, most: int) -> int:
-    "Number of pictures in a TIFF; no more than one beyond `most` are looked for"
+    "Number of pictures in a TIFF or an animation; no more than one beyond `most` are looked for"
     try:
         for i in range(1, most + 1): im.seek(i)                                          # one at a time: Pillow counts wrongly what it passes over
         return most + 1
@@ -355,7 +395,7 @@ def _count(self: DocumentReader) -> int:
     if self.format == 'pixels': return 1
     with _LOCK:
         try:
-            with _unguarded(): n = len(self._handle) if self.kind == 'pdf' else _frames(self._handle, self.settings['max_pages']) if self.format == 'TIFF' else 1
+            with _unguarded(): n = len(self._handle) if self.kind == 'pdf' else _frames(self._handle, self.settings['max_pages']) if self.format == 'TIFF' or getattr(self._handle, 'is_animated', False) and self.format in ('PNG', 'WEBP') else 1
         except _BROKEN as e: raise DamagedDocumentError(f'{self.path}: damaged image: {e}') from e
     if self.kind == 'image': _check_pixels(self.path, self._handle.size, self.settings['max_pixels'])
     if n > self.settings['max_pages']:
@@ -421,6 +461,16 @@ def _load(self: DocumentReader, number: int) -> tuple[Any, Placement]:
 
 # %% ../nbs/01_pages.ipynb #72058408
 @patch
+def _share_spoilt(self: DocumentReader) -> float:
+    "As `_spoilt` says, asked once for each document"
+    if self._broken is None:
+        end = time.monotonic() + self.settings['max_seconds']
+        if isinstance(self._src, bytes): self._broken = _spoilt(self._src, end)
+        else:
+            with self._src.open('rb') as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data: self._broken = _spoilt(data, end)
+    return self._broken
+
+@patch
 def _read_pdf(self: DocumentReader, number: int, long_side: int | None, dpi: float | None) -> PageImage:
     cfg, where, done = self.settings, f'{self.path}: page {number}', 2; end = time.monotonic() + cfg['max_seconds']
     page, place = self._load(number)
@@ -430,6 +480,9 @@ def _read_pdf(self: DocumentReader, number: int, long_side: int | None, dpi: flo
         size = render_size(place.size, long_side or LONG_SIDE, dpi, cfg['max_pixels'])
         if cfg['renderer'] == 'poppler': image = _render_poppler(self._src, where, number, size, self._password, cfg['max_seconds'])
         else: image, done = _render(page, *size, end, self._handle.formenv)
+        if done == 2 and _is_plain(image):
+            if why := _unread(page, self._share_spoilt, end): raise DamagedDocumentError(f'{where} {why}')
+            if cfg['renderer'] == 'poppler' and not _is_plain(_render(page, *size, end, self._handle.formenv)[0]): raise DamagedDocumentError(f'{where}: poppler draws nothing where pdfium does; set renderer to pdfium')
     finally: page.close()
     if done == 3: raise DamagedDocumentError(f"{where} is damaged and can't be drawn")
     if done != 2 or time.monotonic() > end: raise LimitError(f'{where} takes longer than max_seconds ({cfg["max_seconds"]:g})')

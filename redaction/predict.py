@@ -243,12 +243,12 @@ def detect(
     return _predictor(None if model is None else str(model)).detect(src, **kwargs)
 
 # %% ../nbs/30_predict.ipynb #1c583b40
-def _mark(raw: Any, page: Any, rect: np.ndarray, color: tuple[int, int, int], note: str) -> None:
-    "Add one square annotation to a pdfium page; `rect` is (left, bottom, right, top) in the file's coordinates"
+def _mark(raw: Any, page: Any, rect: np.ndarray, color: tuple[int, int, int], note: str, wide: float = 1.5) -> None:
+    "Add one square annotation to a pdfium page; `rect` is (left, bottom, right, top) in the file's coordinates, `wide` that of its line"
     import ctypes
     a = raw.FPDFPage_CreateAnnot(page, raw.FPDF_ANNOT_SQUARE)
     raw.FPDFAnnot_SetColor(a, raw.FPDFANNOT_COLORTYPE_Color, *color, 255)
-    raw.FPDFAnnot_SetBorder(a, 0, 0, 1.5)
+    raw.FPDFAnnot_SetBorder(a, 0, 0, wide)
     raw.FPDFAnnot_SetRect(a, raw.FS_RECTF(*(ctypes.c_float(v) for v in (rect[0], rect[3], rect[2], rect[1]))))
     text = note.encode('utf-16-le') + b'\0\0'
     raw.FPDFAnnot_SetStringValue(a, b'Contents', ctypes.cast(ctypes.create_string_buffer(text), raw.FPDF_WIDESTRING))
@@ -267,14 +267,14 @@ def annotate_pdf(
     from pypdfium2 import raw
     with open_document(src, password=password) as doc:
         if doc.kind != 'pdf': raise ValueError(f'{doc.path}: not a PDF; use annotate_images')
-        places = {p.number: doc.placement(p.number) for p in document if len(p.detections)}
+        places, password = {p.number: doc.placement(p.number) for p in document if len(p.detections)}, doc._password
     pdf, buf = pypdfium2.PdfDocument(src, password=password), io.BytesIO()
     try:
         for p in document:
             if p.number not in places: continue
-            page = pdf[p.number - 1]
-            for rect, k, s, c in zip(places[p.number].to_file(p.detections.xyxy + [-2.75, -2.75, 2.75, 2.75]), p.detections.kind, p.detections.score, p.detections.code):
-                _mark(raw, page.raw, rect, KIND_COLORS[k], f'{k} redaction, score {s:.2f}' + (f', {c}' if c else ''))
+            page = pdf[p.number - 1]; f = max(1., max(p.width, p.height) / 1200)   # on a poster a thin line can't be seen
+            for rect, k, s, c in zip(places[p.number].to_file(p.detections.xyxy + f * np.array([-2.75, -2.75, 2.75, 2.75])), p.detections.kind, p.detections.score, p.detections.code):
+                _mark(raw, page.raw, rect, KIND_COLORS[k], f'{k} redaction, score {s:.2f}' + (f', {c}' if c else ''), 1.5 * f)
             page.close()
         pdf.save(buf)
     finally: pdf.close()

@@ -213,6 +213,11 @@ def _one_size(out: Path, size: int) -> None:
     for f in (out/'parts').glob('*.json'):
         if (m := re.fullmatch(r'\d+-(\d+)(-clean|-redacted)?', f.stem)) and int(m[1]) != size: raise SettingsError(f'{out}: holds pages with a long side of {m[1]} pixels, asked for {size}. Give another folder, or the size {m[1]}')
 
+def _is_json(file: Path) -> bool:
+    "Whether a record is there and whole"
+    try: return bool(json.loads(file.read_text()))
+    except (OSError, ValueError): return False
+
 def write_dataset(
     out: str|Path,         # Folder, made where it is missing
     n: int|Iterable[int],  # How many pages, or the seed of each
@@ -230,7 +235,7 @@ def write_dataset(
     way = {None: '', True: '-clean', False: '-redacted'}[clean]
     part = lambda s: out/'parts'/f'{s:07d}-{size}{way}.json'
     named = lambda s: f'{s:07d}{way}.' + ('png' if s % 4 == 0 else 'jpg')
-    todo = [s for s in seeds if not (part(s).exists() and (out/'images'/named(s)).exists())]
+    todo = [s for s in seeds if not (_is_json(part(s)) and (at := out/'images'/named(s)).is_file() and at.stat().st_size)]
     for p in track(make_pages(todo, workers if workers > 1 else 0, size=size, clean=clean), 'making pages', len(todo), disable=not progress):
         name = named(p.seed)
         opts = [] if p.seed % 4 == 0 else [cv2.IMWRITE_JPEG_QUALITY, 92]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'app', 'Paths', 'Threshold', 'Dpi', 'Annotate', 'Model', 'Password', 'find_documents', 'list_documents',
            'one_line', 'say', 'as_utf8', 'write_json', 'write_csv', 'many', 'write_table', 'copy_path', 'annotate_many',
-           'Format', 'Command', 'Commands', 'main', 'named', 'goes_on', 'usage']
+           'Format', 'Command', 'Commands', 'main', 'named', 'named_folder', 'goes_on', 'usage']
 
 # %% ../nbs/60_terminal.ipynb #5cac5546
 import json, os, re, sys
@@ -27,8 +27,8 @@ def find_documents(
 )->Iterator[Path]:                    # Files; also those that turn out not to be there
     "Files and the documents in folders, in sorted order"
     from redaction.sources import ENDINGS, Item, walk
-    for p in map(Path, paths):
-        if p.is_dir(): yield from (Path(f.path if isinstance(f, Item) else f) for f in walk(p, (), left, lambda f: f.lower().endswith(ENDINGS)))
+    for p in map(Path, paths):                                     # `Path.is_dir` raises for a name that is too long, or a folder that may not be entered
+        if os.path.isdir(p): yield from (Path(f.path if isinstance(f, Item) else f) for f in walk(p, (), left, lambda f: f.lower().endswith(ENDINGS)))
         else: yield p
 
 def list_documents(
@@ -71,7 +71,7 @@ def write_json(
 COLUMNS: tuple[str, ...] = ('document', 'page', 'unit', 'x0', 'y0', 'x1', 'y1', 'score', 'kind', 'code', 'error')  # Of the CSV
 
 def _rows(d: 'Document') -> Iterator[dict[str, Any]]:
-    name = lambda s: f"'{s}" if s[:1] in ('=', '+', '-', '@') else s
+    name = lambda s: (f"'{s}" if s[:1] in ('=', '+', '-', '@') else s).replace('\r', '\\r')   # a bare one ends a row for many readers
     from redaction.core import readable
     about = dict(document=name(readable(d.path)), error=name(readable(d.error or '')))
     if not d.redactions: yield about
@@ -132,6 +132,10 @@ def write_table(
     console.print(table); console.print(f'\n{_sum_up(done)}', markup=False)
 
 # %% ../nbs/60_terminal.ipynb #cddaafd3
+def _short(stem: str, most: int = 200) -> str:
+    "A name of at most `most` bytes, since a file system has 255 for all of it"
+    return os.fsdecode(os.fsencode(stem)[:most]) if len(os.fsencode(stem)) > most else stem
+
 def copy_path(
     folder: str | Path,    # Where copies go
     document: str | Path,  # What is copied
@@ -140,13 +144,30 @@ def copy_path(
     free: Callable[[Path], bool] = lambda path: True, # Whether a copy may be written there
 )->Path:                   # A path in `folder` that is neither taken nor the document
     "Choose where the marked copy of a document goes"
-    n = 1
+    n, stem = 1, _short(Path(document).stem)
     while True:
-        path = Path(folder)/f'{Path(document).stem}-marked{f"-{n}" if n > 1 else ""}{suffix}'
+        path = Path(folder)/f'{stem}-marked{f"-{n}" if n > 1 else ""}{suffix}'
         if path not in taken and free(path) and os.path.realpath(path) != os.path.realpath(document): taken.add(path); return path
         n += 1
 
 # %% ../nbs/60_terminal.ipynb #5f596bba
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    "Hold the list of a folder's copies, so that another process takes no name at the same time; where the disk knows no locks, go on without"
+    from redaction.core import hold
+    try: held = hold(file, None)
+    except OSError: held = None                                    # what can't be written there is told by the copy
+    try: yield
+    finally:
+        if held: held.close()
+
+def _pictures(folder: Path) -> dict[str, list[Path]]:
+    "A document's pictures, by the name they share"
+    out = {}
+    for f in os.listdir(folder) if folder.is_dir() else ():
+        if m := re.fullmatch(r'(.+)-p\d+\.png', f): out.setdefault(m[1], []).append(folder/f)
+    return out
+
 def annotate_many(
     documents: Iterable['Document'],   # As the predictor's `detect_many` yields them
     folder: str | Path,                # Where copies go; made if need be
@@ -156,24 +177,25 @@ def annotate_many(
     "Write a marked copy of each document that could be read, and say where it is"
     from redaction.core import DocumentError
     from redaction.sources import COPIES, copies_in
-    taken, folder = set(), Path(folder); before, pages = copies_in(folder), {}
-    for f in os.listdir(folder) if folder.is_dir() else ():            # a document's pictures, by the name they share
-        if m := re.fullmatch(r'(.+)-p\d+\.png', f): pages.setdefault(m[1], []).append(folder/f)
+    taken, folder, size = set(), Path(folder), -1; known = folder/COPIES; length = lambda: known.stat().st_size if known.is_file() else 0
     for d in documents:
-        if not d.error:
+        if d.error: yield d; continue
+        with _alone(known):
             at = os.path.abspath(d.path)
+            if length() != size: before, pages = copies_in(folder), _pictures(folder)   # at first, and where another process writes here too
             ours = lambda p: d.sha256 == before[p.name]['sha256'] or at == before[p.name]['document'] if p.name in before else not p.exists()
             beside = lambda p: pages.get(p.stem, []) if p.suffix == '.png' else []
-            to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', lambda p: all(map(ours, [p, *beside(p)])))
             try:
+                to = copy_path(folder, d.path, taken, '.pdf' if d.pages[0].unit == 'pt' else '.png', lambda p: all(map(ours, [p, *beside(p)])))
                 made = copy(d, to); made = made if isinstance(made, (list, tuple)) else [made]
                 for f in beside(to):
                     if f.name not in {Path(m).name for m in made}: f.unlink(missing_ok=True)   # of a page on which nothing is found any more
                 new = {name: dict(document=at, sha256=d.sha256) for name in (to.name, *(Path(f).name for f in made))}
-                with open(folder/COPIES, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name) | about) + '\n' for name, about in new.items() if before.get(name) != about)
+                with open(known, 'a', encoding='utf-8') as f: f.writelines(json.dumps(dict(copy=name) | about) + '\n' for name, about in new.items() if before.get(name) != about)
             except (DocumentError, OSError) as e: failed.append(d); say(f'{d.path}: no marked copy: {e}')
             else:
                 for f in made: say(f'marked copy: {f}')
+            size = length()
         yield d
 
 # %% ../nbs/60_terminal.ipynb #f9f97f15
@@ -205,16 +227,23 @@ def main(version: Annotated[bool, typer.Option('--version', is_eager=True, callb
 
 # %% ../nbs/60_terminal.ipynb #4e29dfa2
 def named(
-    text: str,   # From the command line
+    text: str | Path, # From the command line, or a default
 )->Path:
     "A path; an empty one, of a variable that isn't set, would mean the working directory"
-    if not text: raise typer.BadParameter('an empty name; a variable may be unset')
+    if not str(text): raise typer.BadParameter('an empty name; a variable may be unset')
     return Path(text)
+
+def named_folder(
+    text: str | Path, # From the command line, or a default
+)->Path:
+    "A folder, or where one can be made"
+    if os.path.lexists(path := named(text)) and not path.is_dir(): raise typer.BadParameter(f'{text!r} is a file, not a folder')
+    return path
 
 Paths = Annotated[list[Path], typer.Argument(metavar='PATH', parser=named, help='PDF, PNG, JPEG, TIFF or WebP files, and folders of them.')]
 Threshold = Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out boxes scored lower; the model's own threshold when not given.")]
 Dpi = Annotated[Optional[float], typer.Option(min=1, max=2400, help='Resolution for PDF pages; what the model needs when not given.')]
-Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', file_okay=False, help='Write copies with the boxes drawn in.')]
+Annotate = Annotated[Optional[Path], typer.Option(metavar='DIR', parser=named_folder, help='Write copies with the boxes drawn in.')]
 Model = Annotated[Optional[Path], typer.Option(metavar='DIR', help='Folder of a model package; from the settings, or the one shipped, when not given.')]
 Password = Annotated[Optional[str], typer.Option(envvar='REDACTION_PASSWORD', help='For encrypted PDFs.')]
 
