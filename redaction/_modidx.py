@@ -191,6 +191,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'redaction/classifier.py'),
                                       'redaction.classifier.serving': ('classifier.html#serving', 'redaction/classifier.py'),
                                       'redaction.classifier.shipped': ('classifier.html#shipped', 'redaction/classifier.py'),
+                                      'redaction.classifier.to_serve': ('classifier.html#to_serve', 'redaction/classifier.py'),
                                       'redaction.classifier.write_csv': ('classifier.html#write_csv', 'redaction/classifier.py'),
                                       'redaction.classifier.write_json': ('classifier.html#write_json', 'redaction/classifier.py'),
                                       'redaction.classifier.write_table': ('classifier.html#write_table', 'redaction/classifier.py')},

@@ -4,20 +4,22 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'FLOOR', 'READ_SIDE', 'FIELDS', 'fit_page', 'dark_box', 'evidence', 'ClassifierPackage',
-           'default_classifier', 'load_classifier', 'Classifier', 'serving', 'shipped', 'ClassifiedPage',
+           'default_classifier', 'load_classifier', 'Classifier', 'serving', 'shipped', 'to_serve', 'ClassifiedPage',
            'ClassifiedDocument', 'classify_document', 'classifying_worker', 'classify_safely', 'write_json',
            'write_csv', 'write_table', 'classify']
 
 # %% ../nbs/31_classifier.ipynb #d3c17cf8
 import json, sys
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, TextIO
 import cv2
 import numpy as np
 from fastcore.basics import patch
 from .boxes import MULTIPLE, prepare
-from .core import DocumentError, ModelError, fingerprint, parse_json, section, settings, sha256
+from .core import DocumentError, ModelError, SettingsError, fingerprint, parse_json, section, settings, sha256
 from .pages import open_document
 from .predict import WORKER, Predictor, lost_reason, open_graph
 from .turn import lies_sideways, turned
@@ -153,15 +155,27 @@ def probability(self: Classifier,
 FLOOR: float = .02  # Boxes scored lower are no evidence
 
 def serving(
-    detector: Predictor,  # The worker's
+    detector: Predictor,               # The worker's
+    folder: str | Path | None = None,  # Of a package; the one that ships when None
 )->Callable[[np.ndarray], dict[str, float]]: # `classify(image)`
-    "What `redaction.serve` takes as its `classifier`: loads the shipped package in a worker"
-    c = Classifier()
+    "Load a package in a worker of the service"
+    c = Classifier(folder)
     return lambda image: c.probabilities(image, None if c.package.together is None else detector.images([image], FLOOR)[0].score)
 
 def shipped() -> Callable | None:
     "`serving` where a classifier ships with the library, else None"
     return serving if (default_classifier()/'model.json').is_file() else None
+
+def to_serve(
+    classifier: Callable | str | Path | None, # Folder of a package, or a function like `serving`; what ships, if anything, when None or empty
+)->Callable | None:                           # A function that worker processes can find
+    "What a service gives its workers to classify pages with"
+    if not classifier: return shipped()
+    if isinstance(classifier, (str, Path)): load_classifier(classifier); return partial(serving, folder=str(classifier))
+    f = getattr(classifier, 'func', classifier)
+    if getattr(f, '__module__', '') == '__main__' or '<' in getattr(f, '__qualname__', ''):
+        raise SettingsError(f'{getattr(f, "__qualname__", f)}: a worker is a process of its own and finds functions of modules only; put it into a file of its own, or give the folder of a package')
+    return classifier
 
 # %% ../nbs/31_classifier.ipynb #f5758ebf
 @dataclass
@@ -176,7 +190,9 @@ class ClassifiedPage:
     def label(self) -> str: return max(self.probabilities, key=self.probabilities.get)
 
     @property
-    def probability(self) -> float: return list(self.probabilities.values())[-1]
+    def probability(self) -> float:
+        "Of the second of two classes, which is `redacted` for the package that ships; of the label where there are more"
+        return list(self.probabilities.values())[-1] if len(self.probabilities) == 2 else self.probabilities[self.label]
 
 # %% ../nbs/31_classifier.ipynb #21d7a89b
 @dataclass
@@ -288,8 +304,9 @@ def write_table(documents: Iterable[ClassifiedDocument], file: TextIO) -> None:
         for r in [[name, '', '', 'not read', '', '']] if d.error else rows: table.add_row(*map(Text, r))
     console = Console(file=file, width=None if file.isatty() else 200, highlight=False, force_jupyter=False, force_terminal=file.isatty())
     n, lost = sum(map(len, done)), sum(bool(d.error) for d in done)
-    most = sum(p.label == list(p.probabilities)[-1] for d in done for p in d)
-    console.print(table); console.print(f'\n{most} of {many(n, "page")} in {many(len(done) - lost, "document")} are likely {next((list(p.probabilities)[-1] for d in done for p in d), "redacted")}' + (f'; {lost} not read' if lost else ''), markup=False)
+    labels = Counter(p.label for d in done for p in d); classes = next((list(p.probabilities) for d in done for p in d), ['unredacted', 'redacted'])
+    likely = f'{labels[classes[-1]]} of {many(n, "page")} in {many(len(done) - lost, "document")} are likely {classes[-1]}' if len(classes) == 2 else f'{many(n, "page")} in {many(len(done) - lost, "document")}: ' + ', '.join(f'{labels[c]} likely {c}' for c in classes if labels[c])
+    console.print(table); console.print(f'\n{likely}' + (f'; {lost} not read' if lost else ''), markup=False)
 
 # %% ../nbs/31_classifier.ipynb #ece48b60
 def classify(

@@ -86,12 +86,13 @@ def serve(
     host: Annotated[Optional[str], typer.Option(help='Address to listen at; from the settings, or this machine only, when not given.')] = None,
     port: Annotated[Optional[int], typer.Option(min=1, max=65535, help='Port to listen at.')] = None,
     model: Model = None,
+    classifier: Annotated[Optional[Path], typer.Option(metavar='DIR', help="Folder of a page classifier's package; from the settings, or the one shipped, when not given.")] = None,
     page: Annotated[bool, typer.Option(help='Serve the page for people beside the API.')] = True,
 ) -> None:
     "Serve the page and the API.\n\nExample: redaction serve --port 7860"
     with usage('app'):
         from redaction.serve import serve as run_api
-        about = dict(host=host, port=port, model=model and str(model))
+        about = dict(host=host, port=port, model=model and str(model), classifier=classifier and str(classifier))
         if not page: return run_api(**about)
         from redaction.web import serve_page
         serve_page(**about)

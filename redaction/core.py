@@ -448,7 +448,7 @@ def find_settings(
     return None
 
 # %% ../nbs/00_core.ipynb #1c65655b
-PATHS: frozenset[str] = frozenset('model canary shadow log feedback models gold images folder'.split())  # Settings that name files and folders
+PATHS: frozenset[str] = frozenset('model canary shadow classifier log feedback models gold images folder'.split())  # Settings that name files and folders
 
 def from_settings(
     file: str | Path | None,  # The settings file; None for none

@@ -230,7 +230,7 @@ def keep(self: Store,
 def _settle(self: Store, path: Path, name: str, sha: str, label: str) -> dict[str, Any]:
     "Look into a file and give it its place: columns of its document, or `error`"
     try: found = inspect(path, name); found['file'] = self._place(path, sha, found, label)
-    except DocumentError as e: return dict(error=str(e))
+    except DocumentError as e: return dict(error=str(e).replace('pass one with --password', 'only PDFs that open without one are taken'))
     del found['format']
     return found
 

@@ -333,7 +333,7 @@ def launch(
 )->Any:                                # `gradio.Blocks`; `.local_url` says where, `.close()` ends it
     "Serve the page"
     demo = labelling_page(lab)
-    demo.launch(server_name=host, server_port=port, inbrowser=browser, quiet=True, prevent_thread_lock=True, share=False,
+    demo.launch(server_name=host, server_port=port, inbrowser=browser, quiet=True, prevent_thread_lock=True, share=False, height=900,      # of the frame under a notebook's cell
                 allowed_paths=[str(lab.folder.resolve())], head=SCRIPT, css=STYLE, ssr_mode=False)
     if not prevent_thread_lock: print(f'Label at {demo.local_url} as {lab.who}; Ctrl+C ends', file=sys.stderr, flush=True); demo.block_thread()
     return demo

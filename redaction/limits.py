@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = dict(
     model='',                    # Folder of the model package; the one of [DEFAULT] when empty
     canary='', canary_share=0.1, # Another package that answers this share of documents
     shadow='',                   # Another package that looks at every document and is only compared
+    classifier='',               # Folder of a page classifier's package; the one that ships when empty
     watch_seconds=10.0,          # How often the model settings are read again; 0 for never
     log='',                      # SQLite file of the request log; empty for none
     log_rows=200_000,            # Rows of that file before it is set aside

@@ -49,8 +49,11 @@ def load_package(
         from redaction.hub import fetch_model
         path = fetch_model(str(path))
     path = Path(path) if path else default_package()
-    try: about = parse_json((path/'model.json').read_text(encoding='utf-8')); need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
-    except (OSError, ValueError, KeyError, TypeError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
+    try:
+        about = parse_json((path/'model.json').read_text(encoding='utf-8'))
+        if about.get('task') == 'page-classifier': raise ModelError(f'{path}: a package of the page classifier, which finds no boxes; it goes to `redaction classify` and `serve --classifier`')
+        need = {k: about[k] for k in ('sha256', 'kinds', 'long_side', 'maps', 'threshold', 'version', 'name')}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise ModelError(f'{path}: not a model package (needs model.json and model.onnx): {e!r}') from e
     ours = dict(kinds=list(KINDS), long_side=LONG_SIDE, maps=N_MAPS)
     if isinstance(t := need['threshold'], bool) or not isinstance(t, (int, float)) or not 0 <= t <= 1: raise ModelError(f'{path}/model.json: the threshold must lie between 0 and 1, got {t!r}')
     if not all(isinstance(need[k], str) for k in ('sha256', 'version', 'name')): raise ModelError(f'{path}/model.json: name, version and sha256 must be texts')

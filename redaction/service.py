@@ -97,13 +97,13 @@ class Service:
     "Answers documents, for the web page and the API alike"
     def __init__(self,
         path: str | Path | None = None,     # Settings file; searched for upwards from the working directory when None
-        classifier: Callable | None = None, # Importable function that makes `classify(image)`, see `work_setup`; the shipped one's, where there is one, when None
+        classifier: Callable | str | Path | None = None, # Folder of a package, or an importable function that makes `classify(image)`, see `work_setup`; of the settings, or what ships, when None
         say: Callable[..., Any] = lambda event, **fields: None, # Called with every event worth a log line
         **changes: Any,                     # Settings that override the file's section [serve]
     ):
-        from redaction.classifier import shipped
-        self._path, self._changes, self._classifier, self.say = path, changes, classifier or shipped(), say
-        self.settings = cfg = limits(path, **changes)
+        from redaction.classifier import to_serve
+        self._path, self._changes, self.say = path, changes, say
+        self.settings = cfg = limits(path, **changes); self._classifier = to_serve(classifier or cfg['classifier'])
         load_package(cfg['model'])
         self.gate, self.metrics, self._cards = Gate(cfg['workers'], cfg['queue']), Metrics(), {}
         self.log = RequestLog(cfg['log'], cfg['log_rows'], cfg['log_keep']) if cfg['log'] else None

@@ -203,11 +203,13 @@ def csv_file(
 # %% ../nbs/42_verdict.ipynb #b0dcedb7
 def class_card(
     probabilities: dict[str, float],  # Of each class
+    name: str = '',                   # Which page it is
 )->Html:
     "What kind of page it is"
     best = max(probabilities, key=probabilities.get)
+    called = f'<p class="rd-name">{esc(name)}</p>' if name else ''
     bars = ''.join(f'<div class="rd-bar"><span>{esc(k)}</span><i style="--w:{100 * v:.1f}%" aria-hidden="true"></i><b>{esc(percent(v))}</b></div>' for k, v in sorted(probabilities.items(), key=lambda kv: -kv[1]))
-    return Html(f'<section class="rd-card" aria-label="Kind of page"><h2 class="rd-verdict" role="status">Most likely: {esc(best)}.</h2><div class="rd-bars">{bars}</div></section>')
+    return Html(f'<section class="rd-card" aria-label="Kind of page">{called}<h2 class="rd-verdict" role="status">Most likely: {esc(best)}.</h2><div class="rd-bars">{bars}</div></section>')
 
 def leak_card(
     name: str,                                    # Of the document

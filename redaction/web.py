@@ -244,7 +244,8 @@ def _classify_tab(gr: Any, web: Web) -> None:
     file, number, out = gr.File(label=f'A picture or a PDF{_up_to(web)}', height=140, elem_id='rd-class-upload'), gr.Number(1, label='Page of a PDF', precision=0), gr.HTML(no, elem_id='rd-class')
     def sort(source, page):
         name = ''
-        try: data, name = take(source); return class_card(web.service.classify(data, int(1 if page is None else page), name)), None
+        number = int(1 if page is None else page)
+        try: data, name = take(source); return class_card(web.service.classify(data, number, name), f'{name}, page {number}'), None
         except RedactionError as e: return error_card(e, name, 'Look at it in the first tab, which asks for its password.'), None
     file.upload(sort, [file, number], [out, file], show_progress_on=out, api_visibility='private', concurrency_limit=4, trigger_mode='multiple')
 
