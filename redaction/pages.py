@@ -274,6 +274,7 @@ def _reduce(a: np.ndarray, long_side: int | None) -> np.ndarray:
 
 def _decode(im: Image.Image, long_side: int | None) -> tuple[np.ndarray, tuple[int, int]]:
     "An opened picture as RGB pixels, and its full size after the turn that EXIF asks for"
+    if im.format == 'TIFF' and im.tag_v2.get(284) == 2 and max(np.ravel(im.tag_v2.get(258, 8))) > 8: raise ValueError('more than 8 bits a sample in separate planes are not supported')  # Pillow makes something else of them
     size, want = im.size, long_side or (LONG_SIDE if max(im.size) > 2200 else 0)
     if want and im.format in ('JPEG', 'MPO'): im.draft(im.mode, tuple(math.ceil(s * want / max(size)) for s in size))
     negative, before, lies = _is_negative(im), im.size, im.format in ('JPEG', 'MPO') and im.getexif().get(274) in (5, 6, 7, 8)
