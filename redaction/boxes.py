@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LONG_SIDE', 'MULTIPLE', 'STRIDE', 'SIDES', 'N_MAPS', 'NO_KIND', 'SHARPEN', 'LIFT', 'LEVELS', 'prepare', 'encode',
-           'unfold', 'rivals', 'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap']
+           'unfold', 'rivals', 'suppress', 'Evidence', 'propose', 'decode', 'plausible', 'snap', 'apart']
 
 # %% ../nbs/02_boxes.ipynb #0f98ba15
 from dataclasses import replace
@@ -344,3 +344,51 @@ def snap(
             if len(strip): to[j] = _edge(strip.mean(0), np.arange(a0 + 1, a1), b[j], max(1.5, reach * f * .6), least / f)
     bad = (new[:, 2:] <= new[:, :2]).any(1); new[bad] = found.xyxy[bad]
     return replace(found, xyxy=new)
+
+# %% ../nbs/02_boxes.ipynb #7d1be228
+def _rectangles(filled: np.ndarray, jump: float, least: tuple[float, float]) -> list[tuple[int, int, int, int]]:
+    "The rectangles of a filled shape whose rows, or else columns, change their extent by steps only; itself where there are none"
+    for across in (False, True):
+        a = filled.T if across else filled
+        a0, a1 = (at := np.flatnonzero(a.any(1)))[0], at[-1] + 1
+        if len(at) < a1 - a0: continue
+        low, high = a[a0:a1].argmax(1), a.shape[1] - a[a0:a1, ::-1].argmax(1)
+        cuts = [0, *np.flatnonzero((abs(np.diff(low)) >= jump) | (abs(np.diff(high)) >= jump)) + 1, a1 - a0]
+        runs = [(s, e) for s, e in zip(cuts, cuts[1:]) if e - s >= min(least) / 2]
+        out = [(int(np.median(low[s:e])), a0 + s, int(np.median(high[s:e])), a0 + e) for s, e in runs]
+        if len(out) > 1: return [(y0, x0, y1, x1) for x0, y0, x1, y1 in out] if across else out
+    x, y, w, h = cv2.boundingRect(filled)
+    return [(x, y, x + w, y + h)]
+
+def _carries_letters(part: np.ndarray, paint: np.ndarray) -> bool:
+    "Whether a rectangle of a shape is full, and something is written in it"
+    return part.mean() >= .95 and .015 <= (part > paint)[2:-2, 2:-2].mean() <= .4
+
+def _labelled_parts(cut: np.ndarray, f: float, off: float = 10.) -> list[tuple[int, int, int, int]]:
+    "Rectangles in a piece of a page (`f` of its pixels are one of the prepared page) that are painted alike and each carry letters; none where it isn't so"
+    inner = cut[4:-4:2, 4:-4:2].reshape(-1, 3); shades = (inner >> 3).astype(np.int32) @ [1024, 32, 1]
+    shade = np.median(inner[shades == np.bincount(shades).argmax()], axis=0)
+    if shade.min() >= 235: return []                                # paper
+    paint = cv2.inRange(cut, np.maximum(shade - off, 0), shade + off) // 255; out, full = [], 0
+    for c in cv2.findContours(paint, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+        if cv2.boundingRect(c)[2] < 7 * f or cv2.boundingRect(c)[3] < 5 * f: continue
+        filled = cv2.morphologyEx(cv2.drawContours(np.zeros_like(paint), [c], -1, 1, -1), cv2.MORPH_OPEN, np.ones((1 + 2 * max(1, round(.9 * f)),) * 2, np.uint8))
+        if not filled.any(): continue
+        for x0, y0, x1, y1 in _rectangles(filled, 2.8 * f, (10 * f, 20 * f)):
+            if x1 - x0 < 20 * f or y1 - y0 < 10 * f or not _carries_letters(filled[y0:y1, x0:x1], paint[y0:y1, x0:x1]): return []
+            out.append((x0, y0, x1, y1)); full -= int(filled[y0:y1, x0:x1].sum())
+        full += int(filled.sum()) * .9
+    return out if len(out) > 1 and full <= 0 else []
+
+def apart(
+    page: np.ndarray,     # Page as it was read, uint8, shape (h, w, 3)
+    found: Detections,    # Boxes in its pixels
+)->Detections:            # The same, with a box for each bar that carries its own letters
+    "Take boxes apart that hold several bars of one paint"
+    (h, w), f, of, boxes = page.shape[:2], max(page.shape[:2]) / LONG_SIDE, [], []
+    for i, (b, kind) in enumerate(zip(found.xyxy, found.kind)):
+        x0, y0, x1, y1 = np.round(b + [-2, -2, 2, 2]).clip(0, [w, h, w, h]).astype(int)
+        parts = _labelled_parts(page[y0:y1, x0:x1], f) if kind != 'border' and y1 - y0 >= 12 * f and x1 - x0 >= 40 * f else []
+        new = [(p[0] + x0, p[1] + y0, p[2] + x0, p[3] + y0) for p in parts] or [b]
+        boxes += new; of += [i] * len(new)
+    return replace(found[of], xyxy=np.array(boxes, float)) if len(of) > len(found) else found

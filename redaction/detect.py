@@ -22,7 +22,7 @@ from fastai.learner import Learner
 from fastai.torch_core import to_device
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .boxes import N_MAPS, NO_KIND, decode, plausible, prepare, snap, suppress
+from .boxes import N_MAPS, NO_KIND, apart, decode, plausible, prepare, snap, suppress
 from .core import KINDS, Detections, ModelError, Page, parse_json, write_whole
 from .dataset import Record, dataloaders, read_image
 
@@ -296,7 +296,7 @@ def find(
     for r in records:
         x, (sx, sy) = prepare(im := read_image(r.path))
         d, = net.boxes(torch.from_numpy(x)[None], threshold)
-        out[r.file_name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
+        out[r.file_name] = Page(1, r.width, r.height, 'px', apart(im, snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height)))
     return out
 
 # %% ../nbs/22_detect.ipynb #56cbc787

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterable, Iterator
 import numpy as np
 from fastcore.basics import patch
 from PIL import Image
-from .boxes import LONG_SIDE, N_MAPS, decode, plausible, prepare, snap, unfold
+from .boxes import LONG_SIDE, N_MAPS, apart, decode, plausible, prepare, snap, unfold
 from .core import (KIND_COLORS, KINDS, DamagedDocumentError, Detections, Document, DocumentError, LimitError, ModelError, Page, draw_boxes, fingerprint,
                             parse_json, section, settings, sha256, write_whole)
 from .judge import judge, load_judge
@@ -113,7 +113,7 @@ def images(self: Predictor,
         for i, m in zip(group, maps):
             x, (sx, sy), height = ready[i]; h, w = batch[i].shape[:2]; nh, nw = round(h * sy), round(w * sx)
             found = self._read(x, unfold(m), t, (height - nh, 0, height, nw) if height else (0, 0, nw, nh))
-            out[i] = snap(batch[i], (turned_back(found, height) if height else found).scale(1 / sx, 1 / sy)).clip(w, h)
+            out[i] = apart(batch[i], snap(batch[i], (turned_back(found, height) if height else found).scale(1 / sx, 1 / sy)).clip(w, h))
     return out
 
 def _upright(page: np.ndarray, scale: tuple[float, float]) -> tuple[np.ndarray, tuple[float, float], int]:

@@ -297,13 +297,13 @@ def judge_pages(
     records: Sequence[Record], # Pages to decide on
 )->dict[str, Page]:            # By file name, in pixels
     "Let a judge decide on gathered candidates"
-    from redaction.boxes import prepare, snap
+    from redaction.boxes import apart, prepare, snap
     from redaction.judge import settled
     out = {}
     for r in records:
         e, im = seen[r.file_name][0], read_image(r.path); x, (sx, sy) = prepare(im)
         d = settled(x, e.boxes, e.kinds, judge(e.rows, e.boxes), .02, (0, 0, round(im.shape[1] * sx), round(im.shape[0] * sy))) if len(e.rows) else Detections.empty()
-        out[r.file_name] = Page(1, r.width, r.height, 'px', snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height))
+        out[r.file_name] = Page(1, r.width, r.height, 'px', apart(im, snap(im, d.scale(1 / sx, 1 / sy)).clip(r.width, r.height)))
     return out
 
 # %% ../nbs/27_recipe.ipynb #c8c2f263
