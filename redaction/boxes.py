@@ -385,7 +385,7 @@ def apart(
     found: Detections,    # Boxes in its pixels
 )->Detections:            # The same, with a box for each bar that carries its own letters
     "Take boxes apart that hold several bars of one paint"
-    (h, w), f, of, boxes = page.shape[:2], max(page.shape[:2]) / LONG_SIDE, [], []
+    (h, w), f, of, boxes = page.shape[:2], max(1., max(page.shape[:2]) / LONG_SIDE), [], []   # letters have pixels, on small pages too
     for i, (b, kind) in enumerate(zip(found.xyxy, found.kind)):
         x0, y0, x1, y1 = np.round(b + [-2, -2, 2, 2]).clip(0, [w, h, w, h]).astype(int)
         parts = _labelled_parts(page[y0:y1, x0:x1], f) if kind != 'border' and y1 - y0 >= 12 * f and x1 - x0 >= 40 * f else []
